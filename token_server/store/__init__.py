@@ -1,0 +1,1 @@
+"""What the server remembers, behind the Redis protocol. May import `tokens` only."""

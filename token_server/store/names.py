@@ -1,0 +1,25 @@
+"""The names of keys. The braces keep all keys of one subject in one cluster slot."""
+
+from token_server.tokens.model import SessionId, Subject
+
+SECRET = "token-server:secret"  # noqa: S105 - the name of a key
+ACCOUNTS = "token-server:accounts"
+_ESCAPES = str.maketrans({"%": "%25", "{": "%7B", "}": "%7D"})
+_BACK = {"%25": "%", "%7B": "{", "%7D": "}"}
+
+
+def session(subject: Subject, sid: SessionId) -> str:
+    return f"{_tag(subject)}:session:{sid}"
+
+
+def subject_record(subject: Subject) -> str:
+    return f"{_tag(subject)}:subject"
+
+
+def account(name: Subject) -> str:
+    return f"{_tag(name)}:account"
+
+
+def _tag(subject: Subject) -> str:
+    # A brace of the subject's own would end the hash tag early.
+    return "{" + subject.translate(_ESCAPES) + "}"

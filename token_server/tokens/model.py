@@ -1,0 +1,122 @@
+"""The values that every room shares; frozen, and valid once made."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NewType
+
+Subject = NewType("Subject", str)
+SessionId = NewType("SessionId", str)
+TokenId = NewType("TokenId", str)
+Kid = NewType("Kid", str)
+Attempt = NewType("Attempt", str)
+
+LEEWAY = timedelta(seconds=30)
+"""Clock skew allowed when reading `nbf` and `iat`; what the store keeps outlives `exp` by it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How long things live, and how long a spent token still answers."""
+
+    access_token_lifetime: timedelta
+    refresh_token_lifetime: timedelta
+    short_term_refresh_token_lifetime: timedelta
+    session_lifetime: timedelta | None
+    """Absolute cap on a session; None: it slides for as long as it is used."""
+    grace_period: timedelta
+    recovery_period: timedelta | None
+    """None: as long as the refresh token lives."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One login, as the store remembers it (docs/architecture.md).
+
+    `generation` is that of the current refresh token, `base` that of the token that was shown
+    to get it. The three moments and `kid` are those of the current pair.
+    """
+
+    sid: SessionId
+    subject: Subject
+    generation: int
+    base: int
+    short_term: bool
+    began_at: datetime
+    issued_at: datetime
+    access_token_expires_at: datetime
+    refresh_token_expires_at: datetime
+    kid: Kid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSession:
+    """What is known of a session before the store has begun it."""
+
+    sid: SessionId
+    subject: Subject
+    short_term: bool
+    kid: Kid
+    began_at: datetime
+
+
+class EndReason(StrEnum):
+    """Why a session ended."""
+
+    LOGOUT = "logout"
+    OPERATOR = "operator"
+    REUSE = "reuse"
+    ALL_ENDED = "all_ended"
+    """Covered by the subject's "not before": all its sessions were ended at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenPair:
+    """What a client is handed."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    session: Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnverifiedToken:
+    """A compact JWS taken apart; its signature was not looked at."""
+
+    compact: str = field(repr=False)
+    kid: Kid
+    unverified_claims: dict[str, object] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshToken:
+    """The claims of a refresh token that decide something."""
+
+    subject: Subject
+    sid: SessionId
+    generation: int
+    token_id: TokenId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessToken:
+    """The claims of an access token that decide something."""
+
+    subject: Subject
+    sid: SessionId
+    token_id: TokenId
+    """Its `jti`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A subject's login record; `password_hash` is an argon2id string."""
+
+    name: Subject
+    password_hash: str = field(repr=False)
+    disabled: bool
+    profile: str
+    """The public document, as JSON text."""
+    created_at: datetime
+    updated_at: datetime
+    password_updated_at: datetime

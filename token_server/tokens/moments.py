@@ -1,0 +1,28 @@
+"""Moments as whole numbers: exact, where floats would round."""
+
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def to_seconds(moment: datetime) -> int:
+    """Whole seconds since the epoch, rounded down (RFC 7519 §2, NumericDate)."""
+    return (moment - EPOCH) // _SECOND
+
+
+def from_seconds(seconds: int) -> datetime:
+    return EPOCH + timedelta(seconds=seconds)
+
+
+def to_micros(moment: datetime) -> int:
+    return (moment - EPOCH) // _MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    return EPOCH + timedelta(microseconds=micros)
+
+
+def micros_in(length: timedelta) -> int:
+    return length // _MICROSECOND

@@ -1,0 +1,219 @@
+"""What the rules need from the rooms around them, each with its obligations."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from token_server.tokens.model import (
+    Account,
+    Attempt,
+    EndReason,
+    Kid,
+    NewSession,
+    Policy,
+    RefreshToken,
+    Session,
+    SessionId,
+    Subject,
+    TokenPair,
+    UnverifiedToken,
+)
+
+
+class Clock(Protocol):
+    def __call__(self) -> datetime:
+        """Now, aware, in UTC."""
+
+
+class Ids(Protocol):
+    """The only source of randomness: at least 128 bits each."""
+
+    def session_id(self) -> SessionId:
+        """22 characters of base64url."""
+
+    def attempt(self) -> Attempt: ...
+
+
+class Signer(Protocol):
+    """Keys, loaded once; RS512 and nothing else. Never waits."""
+
+    def signing_kid(self, now: datetime) -> Kid:
+        """The active key's."""
+
+    def sign(self, claims: Mapping[str, object], *, kid: Kid, now: datetime) -> str:
+        """A compact JWS by that key, or by the active one where that key may no longer sign."""
+
+    def unpack(self, unverified_token: str) -> UnverifiedToken:
+        """Take a token apart without any RSA work.
+
+        Raises: TokenMalformed, KeyUnknown.
+        """
+
+    def verify(self, unverified: UnverifiedToken, now: datetime) -> None:
+        """Raises: TokenForged, KeyUnknown."""
+
+
+class Outcome(StrEnum):
+    """What showing a refresh token led to, where it led to a pair (design: session)."""
+
+    ROTATED = "rotated"
+    ROLLED_FORWARD = "rolled_forward"
+    REPEATED = "repeated"
+    RECOVERED = "recovered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handed:
+    """The session's current pair is to be handed out, as this record has it."""
+
+    outcome: Outcome
+    session: Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reused:
+    """Spent, and shown when it may not be: the session has been ended in the same step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    because: EndReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """No such session: never begun here, or forgotten after its last token expired."""
+
+
+Showing = Handed | Reused | Ended | Unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountBarred:
+    """Its account is disabled or gone, so no session began."""
+
+
+class SessionStore(Protocol):
+    """What must be remembered of sessions, and what must happen in one step.
+
+    Servers share a store: any two calls may meet. A call may be repeated with the same attempt
+    and is then recognised as itself. What ends or begins a session is durable before it returns.
+    Raises StoreUnavailable where it cannot answer; it never guesses.
+    """
+
+    async def begin(
+        self, new: NewSession, *, policy: Policy, attempt: Attempt, of_account: bool
+    ) -> Session | AccountBarred:
+        """Remember a new session, later than the subject's "not before" whatever the clock says.
+
+        Never for a disabled account; for a subject without one only if `of_account` is false.
+
+        Raises: StoreMemoryLost.
+        """
+
+    async def show(
+        self, token: RefreshToken, *, policy: Policy, kid: Kid, attempt: Attempt, now: datetime
+    ) -> Showing:
+        """Decide what a genuine refresh token leads to, and remember it, in one round trip.
+
+        `kid` is the key that signs if a new pair is due.
+
+        Raises: StoreMemoryLost.
+        """
+
+    async def end(
+        self, subject: Subject, sid: SessionId, *, because: EndReason, attempt: Attempt
+    ) -> bool:
+        """End one session. Of all callers exactly one gets True."""
+
+    async def end_all(self, subject: Subject, *, now: datetime) -> None:
+        """End every session that the subject has, in constant time."""
+
+    async def live(self, subject: Subject) -> list[Session]:
+        """The subject's live sessions, oldest first."""
+
+    async def find(self, sid: SessionId) -> tuple[Session, EndReason | None] | None:
+        """A session by its id alone. Walks the keys of the store: for operators only."""
+
+
+class AccountStore(Protocol):
+    """Login records. Raises StoreUnavailable; changes are durable before a call returns."""
+
+    async def add(self, account: Account) -> bool:
+        """False: the name is taken, and nothing changed."""
+
+    async def find(self, name: Subject) -> Account | None: ...
+
+    async def all(self) -> list[Account]:
+        """By name."""
+
+    async def set_password_hash(
+        self, name: Subject, password_hash: str, *, replacing: str | None, at: datetime
+    ) -> bool:
+        """False: no such account, or its hash is not the one to be replaced (None: any)."""
+
+    async def disable(self, name: Subject, *, at: datetime) -> bool:
+        """Refuse log-ins and end all its sessions, in one step. False: no such account."""
+
+    async def enable(self, name: Subject, *, at: datetime) -> bool: ...
+
+    async def remove(self, name: Subject, *, at: datetime) -> bool:
+        """Forget the account and end all its sessions, in one step."""
+
+
+class AttemptLimiter(Protocol):
+    """Counts failures by key, on all servers of one store alike."""
+
+    async def retry_in(self, key: str, *, now: datetime) -> timedelta | None:
+        """How long this key must wait; None: it may try."""
+
+    async def failed(self, key: str, *, now: datetime) -> None: ...
+
+
+class LogIn(Protocol):
+    async def __call__(self, name: str, password: str, *, peer: str) -> Subject:
+        """The subject whose name and password these are.
+
+        Raises: AccountUnknown, PasswordWrong, AccountDisabled, TooManyAttempts, Overloaded,
+        StoreUnavailable. The first two take the same time.
+        """
+
+
+class Tokens(Protocol):
+    """What the wire may ask for: see rules.py."""
+
+    async def issue(
+        self, subject: Subject, *, short_term: bool, of_account: bool
+    ) -> TokenPair: ...
+
+    async def refresh(self, unverified_token: str) -> TokenPair: ...
+
+    async def log_out(self, unverified_token: str) -> None: ...
+
+
+class Fact(StrEnum):
+    """What the audit log speaks of."""
+
+    LOGGED_IN = "logged_in"
+    SESSION_STARTED = "session_started"
+    ROTATED = "rotated"
+    ROLLED_FORWARD = "rolled_forward"
+    REPEATED = "repeated"
+    RECOVERED = "recovered"
+    REUSED = "reused"
+    REFUSED = "refused"
+    SESSION_ENDED = "session_ended"
+    SESSIONS_ENDED = "sessions_ended"
+    ACCOUNT_ADDED = "account_added"
+    ACCOUNT_DISABLED = "account_disabled"
+    ACCOUNT_ENABLED = "account_enabled"
+    ACCOUNT_REMOVED = "account_removed"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - the name of a fact
+    KEY_MADE = "key_made"
+
+
+class Audit(Protocol):
+    def record(self, fact: Fact, **ids: str | int) -> None:
+        """Write one line. Ids only: never a token, a password or a key."""

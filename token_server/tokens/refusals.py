@@ -1,0 +1,187 @@
+"""Every typed reason to say no; each dialect writes it its own way.
+
+    Refusal
+    ├── RequestRefused              the request itself is no good
+    │   ├── RequestMalformed          incomplete, repeated member, undecodable
+    │   ├── GrantUnsupported
+    │   ├── BodyTooLarge
+    │   ├── MediaTypeUnsupported
+    │   ├── MethodNotAllowed
+    │   └── PathUnknown
+    ├── TokenRefused                the token is no good; a caller never learns why
+    │   ├── TokenMissing  TokenMalformed  TokenForged  KeyUnknown  TokenMisplaced
+    │   ├── TokenNotYetValid
+    │   ├── SessionUnknown  SessionEnded  TokenReused
+    │   └── TokenExpired              the one difference a caller is told
+    ├── LoginRefused                AccountUnknown  PasswordWrong  AccountDisabled
+    ├── TooManyAttempts
+    ├── TemporarilyUnavailable      StoreUnavailable  StoreMemoryLost  Overloaded
+    └── InternalFault               a fault of ours
+
+A class's `reason` and `ids` go to the audit line; its text goes nowhere.
+"""
+
+from datetime import timedelta
+from typing import ClassVar, Self
+
+from token_server.tokens.model import EndReason
+
+
+class Refusal(Exception):
+    """Never raised itself."""
+
+    reason: ClassVar[str]
+
+    def __init__(self, *told: object) -> None:
+        super().__init__(*told)
+        self.ids: dict[str, str | int] = {}
+
+    def about(self, **ids: str | int) -> Self:
+        """Note for the audit line whom and what it concerns: ids only, never a token."""
+        self.ids.update(ids)
+        return self
+
+
+class RequestRefused(Refusal):
+    reason = "request_refused"
+
+
+class RequestMalformed(RequestRefused):
+    """`fault` says what is wrong in constant words, never with a value that was sent."""
+
+    reason = "request_malformed"
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(fault)
+        self.fault = fault
+
+
+class GrantUnsupported(RequestRefused):
+    reason = "grant_unsupported"
+
+
+class BodyTooLarge(RequestRefused):
+    reason = "body_too_large"
+
+
+class MediaTypeUnsupported(RequestRefused):
+    reason = "media_type_unsupported"
+
+
+class MethodNotAllowed(RequestRefused):
+    reason = "method_not_allowed"
+
+    def __init__(self, allowed: str) -> None:
+        super().__init__(allowed)
+        self.allowed = allowed
+
+
+class PathUnknown(RequestRefused):
+    reason = "path_unknown"
+
+
+class TokenRefused(Refusal):
+    reason = "token_refused"
+
+
+class TokenMissing(TokenRefused):
+    reason = "token_missing"
+
+
+class TokenMalformed(TokenRefused):
+    reason = "token_malformed"
+
+
+class TokenForged(TokenRefused):
+    """Its signature or its token_id does not fit."""
+
+    reason = "token_forged"
+
+
+class KeyUnknown(TokenRefused):
+    reason = "key_unknown"
+
+
+class TokenMisplaced(TokenRefused):
+    """An access token where a refresh token belongs, the reverse, or another issuer's."""
+
+    reason = "token_misplaced"
+
+
+class TokenNotYetValid(TokenRefused):
+    reason = "token_not_yet_valid"
+
+
+class TokenExpired(TokenRefused):
+    reason = "token_expired"
+
+
+class SessionUnknown(TokenRefused):
+    reason = "session_unknown"
+
+
+class SessionEnded(TokenRefused):
+    reason = "session_ended"
+
+    def __init__(self, because: EndReason) -> None:
+        super().__init__(because)
+        self.because = because
+
+
+class TokenReused(TokenRefused):
+    """A spent token shown when it may not be: its session has just been ended."""
+
+    reason = "token_reused"
+
+
+class LoginRefused(Refusal):
+    reason = "login_refused"
+
+
+class AccountUnknown(LoginRefused):
+    reason = "account_unknown"
+
+
+class PasswordWrong(LoginRefused):
+    reason = "password_wrong"
+
+
+class AccountDisabled(LoginRefused):
+    reason = "account_disabled"
+
+
+class TooManyAttempts(Refusal):
+    reason = "too_many_attempts"
+
+    def __init__(self, retry_in: timedelta) -> None:
+        super().__init__(retry_in)
+        self.retry_in = retry_in
+
+
+class TemporarilyUnavailable(Refusal):
+    """Nothing was lost; the same request may be tried again after `retry_in`."""
+
+    reason = "temporarily_unavailable"
+    retry_in: ClassVar[timedelta] = timedelta(seconds=1)
+
+
+class StoreUnavailable(TemporarilyUnavailable):
+    """Unreachable, too slow, or not able to write."""
+
+    reason = "store_unavailable"
+
+
+class StoreMemoryLost(TemporarilyUnavailable):
+    """It answers, but holds another store secret than ours: it is not the store we knew."""
+
+    reason = "store_memory_lost"
+
+
+class Overloaded(TemporarilyUnavailable):
+    reason = "overloaded"
+
+
+class InternalFault(Refusal):
+    """The log has it, the caller does not."""
+
+    reason = "internal_fault"

@@ -1,0 +1,171 @@
+"""Issue, refresh, log out: what is checked before the store is asked, and what follows.
+
+Which outcome a shown refresh token has stands at the head of `store/scripts/refresh.lua`: it is
+decided there, in one step with what it changes.
+"""
+
+from typing import assert_never
+
+from token_server.tokens.claims import (
+    access_claims,
+    read_access_token,
+    read_refresh_token,
+    refresh_claims,
+)
+from token_server.tokens.identity import TokenIds
+from token_server.tokens.model import (
+    EndReason,
+    NewSession,
+    Policy,
+    RefreshToken,
+    Session,
+    Subject,
+    TokenPair,
+)
+from token_server.tokens.ports import (
+    AccountBarred,
+    Audit,
+    Clock,
+    Ended,
+    Fact,
+    Handed,
+    Ids,
+    Reused,
+    SessionStore,
+    Showing,
+    Signer,
+    Unknown,
+)
+from token_server.tokens.refusals import (
+    AccountDisabled,
+    SessionEnded,
+    SessionUnknown,
+    TokenReused,
+)
+
+
+class TokenRules:
+    """The core that every dialect and the CLI call."""
+
+    def __init__(  # noqa: PLR0913 - the ports, each by its name
+        self,
+        *,
+        store: SessionStore,
+        signer: Signer,
+        clock: Clock,
+        ids: Ids,
+        token_ids: TokenIds,
+        audit: Audit,
+        policy: Policy,
+        issuer: str,
+    ) -> None:
+        self._store = store
+        self._signer = signer
+        self._clock = clock
+        self._ids = ids
+        self._token_ids = token_ids
+        self._audit = audit
+        self._policy = policy
+        self._issuer = issuer
+
+    async def issue(self, subject: Subject, *, short_term: bool, of_account: bool) -> TokenPair:
+        """Begin a session and hand out its first pair.
+
+        Raises: AccountDisabled, TemporarilyUnavailable.
+        """
+        now = self._clock()
+        new = NewSession(
+            sid=self._ids.session_id(),
+            subject=subject,
+            short_term=short_term,
+            kid=self._signer.signing_kid(now),
+            began_at=now,
+        )
+        begun = await self._store.begin(
+            new, policy=self._policy, attempt=self._ids.attempt(), of_account=of_account
+        )
+        if isinstance(begun, AccountBarred):
+            raise AccountDisabled().about(sub=subject)
+        self._audit.record(Fact.SESSION_STARTED, **_ids_of(begun))
+        return self._pair(begun)
+
+    async def refresh(self, unverified_token: str) -> TokenPair:
+        """Exchange a refresh token for the pair that is its due (RFC 6749 §6).
+
+        Raises: TokenRefused, TemporarilyUnavailable.
+        """
+        token = self._genuine_refresh_token(unverified_token)
+        now = self._clock()
+        showing = await self._store.show(
+            token,
+            policy=self._policy,
+            kid=self._signer.signing_kid(now),
+            attempt=self._ids.attempt(),
+            now=now,
+        )
+        session = _handed_session(showing, token)
+        pair = self._pair(session.session)
+        self._audit.record(Fact(session.outcome), **_ids_of(session.session))
+        return pair
+
+    async def log_out(self, unverified_token: str) -> None:
+        """End the session of a live access token.
+
+        Raises: TokenRefused (also where the session had ended before), TemporarilyUnavailable.
+        """
+        now = self._clock()
+        unverified = self._signer.unpack(unverified_token)
+        token = read_access_token(unverified.unverified_claims, issuer=self._issuer, now=now)
+        self._signer.verify(unverified, now)
+        ended = await self._store.end(
+            token.subject, token.sid, because=EndReason.LOGOUT, attempt=self._ids.attempt()
+        )
+        if not ended:
+            raise SessionUnknown().about(sid=token.sid, sub=token.subject)
+        self._audit.record(
+            Fact.SESSION_ENDED, sid=token.sid, sub=token.subject, because=EndReason.LOGOUT
+        )
+
+    def _genuine_refresh_token(self, unverified_token: str) -> RefreshToken:
+        # Cheapest first: a refusal must cost less than the RSA work it saves (issue of peers
+        # whose clients repeat a dead token for days).
+        now = self._clock()
+        unverified = self._signer.unpack(unverified_token)
+        token = read_refresh_token(unverified.unverified_claims, ids=self._token_ids, now=now)
+        self._signer.verify(unverified, now)
+        return token
+
+    def _pair(self, session: Session) -> TokenPair:
+        """The session's current pair: the same bytes each time, RS512 being deterministic."""
+        now = self._clock()
+        access = access_claims(session, self._token_ids, issuer=self._issuer)
+        refresh = refresh_claims(session, self._token_ids)
+        return TokenPair(
+            access_token=self._signer.sign(access, kid=session.kid, now=now),
+            refresh_token=self._signer.sign(refresh, kid=session.kid, now=now),
+            session=session,
+        )
+
+
+def _handed_session(showing: Showing, token: RefreshToken) -> Handed:
+    ids = {"sid": token.sid, "sub": token.subject, "token_id": token.token_id}
+    match showing:
+        case Handed():
+            return showing
+        case Reused():
+            raise TokenReused().about(**ids)
+        case Ended(because=because):
+            raise SessionEnded(because).about(because=because, **ids)
+        case Unknown():
+            raise SessionUnknown().about(**ids)
+        case _:
+            assert_never(showing)
+
+
+def _ids_of(session: Session) -> dict[str, str | int]:
+    return {
+        "sid": session.sid,
+        "sub": session.subject,
+        "generation": session.generation,
+        "kid": session.kid,
+    }
