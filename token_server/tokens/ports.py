@@ -172,6 +172,27 @@ class AttemptLimiter(Protocol):
     async def failed(self, key: str, *, now: datetime) -> None: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JwkSetDocument:
+    """The JWK Set as served (RFC 7517 §5), built once per change."""
+
+    body: bytes
+    etag: str
+    """Strong, with its quotes."""
+
+
+class JwkSet(Protocol):
+    def document(self, now: datetime) -> JwkSetDocument: ...
+
+    def max_age(self, now: datetime) -> timedelta:
+        """How long it may be cached: less, the nearer the next change."""
+
+
+class Readiness(Protocol):
+    async def __call__(self) -> None:
+        """Raises: TemporarilyUnavailable, where keyset or store cannot be used."""
+
+
 class LogIn(Protocol):
     async def __call__(self, name: str, password: str, *, peer: str) -> Subject:
         """The subject whose name and password these are.

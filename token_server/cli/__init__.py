@@ -1,0 +1,73 @@
+"""How the server is operated: one file per noun. Knows everybody.
+
+Results go to stdout, talk goes to stderr as `error:` and `hint:`; exit 0 done, 1 failed, 2 wrong
+usage.
+"""
+
+import os
+import signal
+import sys
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from token_server.problems import Problem
+from token_server.tokens.refusals import TemporarilyUnavailable
+
+# Where each noun stands; imported only when it is called, so that each call starts fast.
+NOUNS = {
+    "config": "token_server.cli.config",
+    "keys": "token_server.cli.keys",
+    "serve": "token_server.cli.serve",
+    "sessions": "token_server.cli.sessions",
+    "users": "token_server.cli.users",
+}
+
+
+class Nouns(click.Group):
+    """The commands of `NOUNS`; each module holds one of its noun's name, as `command`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return sorted(NOUNS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in NOUNS:
+            return None
+        command: click.Command = import_module(NOUNS[cmd_name]).command
+        return command
+
+
+@click.command(cls=Nouns)
+@click.version_option(package_name="token-server")
+def token_server() -> None:
+    """Exchange, rotate, revoke and verify OAuth 2.0 tokens."""
+
+
+def main() -> NoReturn:
+    """Run the command line. A broken pipe or Ctrl-C is no traceback."""
+    try:
+        token_server.main(prog_name="token-server", standalone_mode=False)
+    except click.ClickException as wrong:
+        wrong.show()
+        sys.exit(wrong.exit_code)
+    except Problem as problem:
+        tell(problem)
+        sys.exit(1)
+    except TemporarilyUnavailable as unavailable:
+        tell(Problem(f"the store cannot be used ({unavailable.reason})", hint="check STORE_URL"))
+        sys.exit(1)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(128 + signal.SIGINT)
+    except BrokenPipeError:
+        # Python would flush stdout once more on its way out, and fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    sys.exit(0)
+
+
+def tell(problem: Problem) -> None:
+    """Say what is wrong, and how to mend it."""
+    click.echo(f"error: {problem.text}", err=True)
+    if problem.hint:
+        click.echo(f"hint: {problem.hint}", err=True)
