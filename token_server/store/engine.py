@@ -41,7 +41,7 @@ class Engine:
         deadline: timedelta = timedelta(seconds=2),
     ) -> None:
         self.client = client
-        self._waits_for_fsync = waits_for_fsync
+        self.waits_for_fsync = waits_for_fsync
         self._deadline = deadline.total_seconds()
 
     async def answer(self, asked: Awaitable[T]) -> T:
@@ -52,6 +52,11 @@ class Engine:
         except (RedisError, OSError, TimeoutError) as fault:
             raise StoreUnavailable from fault
 
+    async def command(self, *words: Argument) -> Any:  # noqa: ANN401 - as for a script
+        """The answer to one command, in bytes."""
+        asked = self.client.execute_command(*words)  # type: ignore[no-untyped-call]
+        return await self.answer(asked)
+
     async def run(
         self,
         script: Script,
@@ -61,7 +66,7 @@ class Engine:
         durably: bool = False,
     ) -> Any:  # noqa: ANN401 - what a script returns only its caller knows
         """Run a script; `durably`: return only once what it wrote is on disk."""
-        if durably and self._waits_for_fsync:
+        if durably and self.waits_for_fsync:
             return await self.answer(self._run_and_wait(script, keys, arguments))
         return await self.answer(self._run(script, keys, arguments))
 

@@ -5,7 +5,6 @@ from token_server.tokens.model import SessionId, Subject
 SECRET = "token-server:secret"  # noqa: S105 - the name of a key
 ACCOUNTS = "token-server:accounts"
 _ESCAPES = str.maketrans({"%": "%25", "{": "%7B", "}": "%7D"})
-_BACK = {"%25": "%", "%7B": "{", "%7D": "}"}
 
 
 def session(subject: Subject, sid: SessionId) -> str:
@@ -18,6 +17,12 @@ def subject_record(subject: Subject) -> str:
 
 def account(name: Subject) -> str:
     return f"{_tag(name)}:account"
+
+
+def subject_of(session_key: str) -> Subject:
+    """The subject whose session this key names."""
+    tag, _, _ = session_key.rpartition(":session:")
+    return Subject(tag[1:-1].replace("%7B", "{").replace("%7D", "}").replace("%25", "%"))
 
 
 def _tag(subject: Subject) -> str:

@@ -68,6 +68,8 @@ class EndReason(StrEnum):
     REUSE = "reuse"
     ALL_ENDED = "all_ended"
     """Covered by the subject's "not before": all its sessions were ended at once."""
+    LIFETIME = "lifetime"
+    """It reached the absolute cap."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

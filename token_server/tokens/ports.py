@@ -131,12 +131,6 @@ class SessionStore(Protocol):
     async def end_all(self, subject: Subject, *, now: datetime) -> None:
         """End every session that the subject has, in constant time."""
 
-    async def live(self, subject: Subject) -> list[Session]:
-        """The subject's live sessions, oldest first."""
-
-    async def find(self, sid: SessionId) -> tuple[Session, EndReason | None] | None:
-        """A session by its id alone. Walks the keys of the store: for operators only."""
-
 
 class AccountStore(Protocol):
     """Login records. Raises StoreUnavailable; changes are durable before a call returns."""

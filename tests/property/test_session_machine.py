@@ -1,0 +1,207 @@
+"""The real script on a real Valkey, driven against a model of a few lines.
+
+Concurrency, our own retries, lost writes, ends and clock steps are among its rules.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from redis.asyncio import Redis
+from support.moments import MovableClock
+from support.sessions import ALICE, POLICY, Desk, sessions_on
+
+from token_server.store import names
+from token_server.tokens.model import Attempt, EndReason
+from token_server.tokens.ports import Ended, Handed, Outcome, Reused, Showing
+
+T = TypeVar("T")
+GRACE, RECOVERY = timedelta(seconds=60), timedelta(days=2)
+Verdict = Outcome | EndReason | type[Reused]
+
+
+@dataclass(frozen=True)
+class Model:
+    """What the design says of a session, and nothing else."""
+
+    generation: int = 0
+    base: int = -1
+    issued_at: timedelta = timedelta(0)
+    ended: EndReason | None = None
+
+    def show(self, generation: int, now: timedelta) -> tuple[Verdict, "Model"]:
+        if self.ended:
+            return self.ended, self
+        if generation >= self.generation:
+            outcome = Outcome.ROTATED if generation == self.generation else Outcome.ROLLED_FORWARD
+            after = Model(generation=generation + 1, base=generation, issued_at=now)
+            return outcome, after
+        if generation == self.base and now - self.issued_at < GRACE:
+            return Outcome.REPEATED, self
+        if generation == self.base and now - self.issued_at < RECOVERY:
+            after = replace(self, generation=self.generation + 1, issued_at=now)
+            return Outcome.RECOVERED, after
+        return Reused, replace(self, ended=EndReason.REUSE)
+
+
+def verdict_of(showing: Showing) -> Verdict:
+    match showing:
+        case Handed(outcome=outcome):
+            return outcome
+        case Ended(because=because):
+            return because
+        case Reused():
+            return Reused
+        case _:
+            raise AssertionError(showing)
+
+
+class SessionMachine(RuleBasedStateMachine):
+    socket: Path
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.client = Redis(unix_socket_path=str(self.socket))
+        self.clock = MovableClock()
+        self.start = self.clock()
+        policy = replace(POLICY, grace_period=GRACE, recovery_period=RECOVERY)
+        self.desk = Desk(self.run(sessions_on(self.client)), policy=policy)
+        self.session = self.run(self.desk.begin(self.clock()))
+        self.model = Model()
+        self.last: tuple[int, Attempt, Showing] | None = None
+        self.ever_handed = 0
+        # Every version of the record, so that the store can be made to forget.
+        self.versions = [(self.model, self._record())]
+
+    def teardown(self) -> None:
+        self.run(self.client.aclose())
+        self.runner.close()
+
+    def run(self, work: Awaitable[T]) -> T:
+        async def awaited() -> T:
+            return await work
+
+        return self.runner.run(awaited())
+
+    @property
+    def elapsed(self) -> timedelta:
+        return self.clock() - self.start
+
+    @rule(seconds=st.sampled_from([-5, 0, 0.000001, 1, 59, 60, 61, 3600, 172_799, 172_801]))
+    def the_clock_steps(self, seconds: float) -> None:
+        self.clock.move(seconds=seconds)
+
+    @rule(back=st.integers(0, 4))
+    def a_token_is_shown(self, back: int) -> None:
+        generation = max(0, self.ever_handed - back)
+        attempt = self.desk.attempt()
+        showing = self.run(self.desk.show(self.session, generation, self.clock(), attempt))
+        self._expect(generation, [showing])
+        self.last = (generation, attempt, showing)
+
+    @rule(back=st.integers(0, 2), callers=st.integers(2, 6))
+    def a_token_is_shown_by_many_at_once(self, back: int, callers: int) -> None:
+        generation = max(0, self.ever_handed - back)
+        self._expect(generation, self.run(self._at_once(generation, callers)))
+        self.last = None
+
+    async def _at_once(self, generation: int, callers: int) -> list[Showing]:
+        now = self.clock()
+        return await asyncio.gather(
+            *(self.desk.show(self.session, generation, now) for _ in range(callers))
+        )
+
+    @precondition(lambda self: self.last is not None)
+    @rule()
+    def our_own_attempt_is_retried(self) -> None:
+        """The state is as the attempt left it, so the retry says the same again."""
+        assert self.last is not None
+        generation, attempt, showing = self.last
+        again = self.run(self.desk.show(self.session, generation, self.clock(), attempt))
+        if isinstance(showing, Reused):
+            assert again == showing
+        elif isinstance(showing, Handed) and showing.outcome is not Outcome.REPEATED:
+            assert isinstance(again, Handed)
+            assert again.session == showing.session
+        else:
+            self._expect(generation, [again])
+            self.last = None
+
+    @precondition(lambda self: len(self.versions) > 1 and self.model.ended is None)
+    @rule(writes=st.integers(1, 4))
+    def the_store_forgets_its_last_writes(self, writes: int) -> None:
+        del self.versions[max(1, len(self.versions) - writes) :]
+        self.model, record = self.versions[-1]
+        self.run(self.client.restore(self._key(), 0, record, replace=True))
+        self.last = None
+
+    @rule(whose=st.sampled_from(["session", "subject"]), often=st.integers(0, 9))
+    def it_is_ended(self, whose: str, often: int) -> None:
+        if often:
+            return
+        if whose == "session":
+            ended = self.run(
+                self.desk.sessions.end(
+                    ALICE,
+                    self.session.sid,
+                    because=EndReason.LOGOUT,
+                    attempt=self.desk.attempt(),
+                )
+            )
+            assert ended == (self.model.ended is None)
+            because = EndReason.LOGOUT
+        else:
+            self.run(self.desk.sessions.end_all(ALICE, now=self.clock()))
+            because = EndReason.ALL_ENDED
+        self.model = replace(self.model, ended=self.model.ended or because)
+        self.last = None
+        self._remember()
+
+    @invariant()
+    def the_record_says_what_the_model_says(self) -> None:
+        g, b, e = self.run(self.client.hmget(self._key(), ["g", "b", "e"]))
+        assert (int(g or -9), int(b or -9)) == (self.model.generation, self.model.base)
+        assert isinstance(e, bytes | None)
+        assert e is None or EndReason(e.decode()) is self.model.ended
+
+    def _expect(self, generation: int, showings: list[Showing]) -> None:
+        expected = []
+        for _ in showings:
+            verdict, self.model = self.model.show(generation, self.elapsed)
+            expected.append(verdict)
+        assert Counter(map(verdict_of, showings)) == Counter(expected)
+        handed = {one.session for one in showings if isinstance(one, Handed)}
+        assert len(handed) <= 1
+        for session in handed:
+            assert session.generation == self.model.generation
+            assert session.issued_at - self.start == self.model.issued_at
+        self.ever_handed = max(self.ever_handed, self.model.generation)
+        self._remember()
+
+    def _remember(self) -> None:
+        if self.versions[-1][0] != self.model:
+            self.versions.append((self.model, self._record()))
+
+    def _record(self) -> bytes:
+        dumped = self.run(self.client.dump(self._key()))
+        assert isinstance(dumped, bytes)
+        return dumped
+
+    def _key(self) -> str:
+        return names.session(ALICE, self.session.sid)
+
+
+@pytest.fixture(autouse=True)
+def _machine_on_a_real_store(store_socket: Path) -> None:
+    SessionMachine.socket = store_socket
+
+
+TestSessionMachine = SessionMachine.TestCase

@@ -1,0 +1,315 @@
+"""The session store, rule by rule, on a real Valkey."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from redis.asyncio import Redis
+from support.moments import MovableClock
+from support.sessions import ALICE, POLICY, Desk, sessions_on
+
+from token_server.store import names
+from token_server.tokens.model import LEEWAY, EndReason, Kid, NewSession, Session, Subject
+from token_server.tokens.moments import to_micros
+from token_server.tokens.ports import (
+    AccountBarred,
+    Ended,
+    Handed,
+    Outcome,
+    Reused,
+    Showing,
+    Unknown,
+)
+from token_server.tokens.refusals import StoreMemoryLost
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+@pytest.fixture
+async def desk(redis: Redis) -> Desk:
+    return Desk(await sessions_on(redis))
+
+
+def outcome_of(showing: Showing) -> Outcome:
+    assert isinstance(showing, Handed)
+    return showing.outcome
+
+
+def session_of(showing: Showing) -> Session:
+    assert isinstance(showing, Handed)
+    return showing.session
+
+
+async def test_a_new_session_is_at_generation_0_and_lives_as_the_policy_says(
+    desk: Desk, clock: MovableClock
+) -> None:
+    session = await desk.begin(clock())
+    assert (session.generation, session.base, session.began_at) == (0, -1, clock())
+    assert session.access_token_expires_at == clock() + POLICY.access_token_lifetime
+    assert session.refresh_token_expires_at == clock() + POLICY.refresh_token_lifetime
+
+
+async def test_a_short_term_session_stays_short_term_through_rotation(
+    desk: Desk, clock: MovableClock
+) -> None:
+    session = await desk.begin(clock(), short_term=True)
+    clock.move(minutes=3)
+    rotated = session_of(await desk.show(session, 0, clock()))
+    assert rotated.short_term
+    expected = clock() + POLICY.short_term_refresh_token_lifetime
+    assert rotated.refresh_token_expires_at == expected
+
+
+async def test_showing_the_current_token_rotates(desk: Desk, clock: MovableClock) -> None:
+    session = await desk.begin(clock())
+    clock.move(minutes=1)
+    rotated = await desk.show(session, 0, clock())
+    assert outcome_of(rotated) is Outcome.ROTATED
+    assert (session_of(rotated).generation, session_of(rotated).base) == (1, 0)
+    assert session_of(rotated).issued_at == clock()
+    assert session_of(rotated).began_at == session.began_at
+
+
+async def test_of_200_showings_at_once_one_rotates_and_all_get_the_same_record(
+    desk: Desk, clock: MovableClock
+) -> None:
+    session = await desk.begin(clock())
+    showings = await asyncio.gather(*(desk.show(session, 0, clock()) for _ in range(200)))
+    assert [outcome_of(one) for one in showings].count(Outcome.ROTATED) == 1
+    assert len({session_of(one) for one in showings}) == 1
+
+
+async def test_a_spent_token_repeats_inside_the_grace_period_and_recovers_after_it(
+    desk: Desk, clock: MovableClock
+) -> None:
+    session = await desk.begin(clock())
+    first = session_of(await desk.show(session, 0, clock()))
+    clock.move(seconds=59.999999)
+    repeated = await desk.show(session, 0, clock())
+    assert (outcome_of(repeated), session_of(repeated)) == (Outcome.REPEATED, first)
+    clock.move(microseconds=1)
+    recovered = await desk.show(session, 0, clock())
+    assert outcome_of(recovered) is Outcome.RECOVERED
+    assert (session_of(recovered).generation, session_of(recovered).base) == (2, 0)
+
+
+async def test_a_void_successor_that_turns_up_after_all_ends_the_session(
+    desk: Desk, clock: MovableClock
+) -> None:
+    session = await desk.begin(clock())
+    await desk.show(session, 0, clock())
+    clock.move(minutes=2)
+    await desk.show(session, 0, clock())
+    assert await desk.show(session, 1, clock()) == Reused()
+    assert await desk.show(session, 2, clock()) == Ended(because=EndReason.REUSE)
+
+
+async def test_a_token_spent_before_the_base_ends_the_session(
+    desk: Desk, clock: MovableClock
+) -> None:
+    session = await desk.begin(clock())
+    await desk.show(session, 0, clock())
+    await desk.show(session, 1, clock())
+    assert await desk.show(session, 0, clock()) == Reused()
+
+
+async def test_without_grace_and_recovery_a_spent_token_ends_the_session_at_once(
+    desk: Desk, clock: MovableClock
+) -> None:
+    strict = desk.with_policy(
+        replace(POLICY, grace_period=timedelta(0), recovery_period=timedelta(0))
+    )
+    session = await strict.begin(clock())
+    await strict.show(session, 0, clock())
+    assert await strict.show(session, 0, clock()) == Reused()
+
+
+async def test_recovery_ends_with_its_period(desk: Desk, clock: MovableClock) -> None:
+    desk = desk.with_policy(replace(POLICY, recovery_period=timedelta(hours=1)))
+    session = await desk.begin(clock())
+    await desk.show(session, 0, clock())
+    clock.move(hours=1)
+    assert await desk.show(session, 0, clock()) == Reused()
+
+
+async def test_our_own_retry_is_recognised_also_without_a_grace_period(
+    desk: Desk, clock: MovableClock
+) -> None:
+    strict = desk.with_policy(
+        replace(POLICY, grace_period=timedelta(0), recovery_period=timedelta(0))
+    )
+    session, attempt = await strict.begin(clock()), strict.attempt()
+    first = await strict.show(session, 0, clock(), attempt)
+    assert await strict.show(session, 0, clock(), attempt) == first
+
+
+async def test_our_own_retry_of_a_recovery_and_of_a_reuse_says_the_same_again(
+    desk: Desk, clock: MovableClock
+) -> None:
+    session, attempt = await desk.begin(clock()), desk.attempt()
+    await desk.show(session, 0, clock())
+    clock.move(hours=1)
+    recovered = await desk.show(session, 0, clock(), attempt)
+    assert outcome_of(recovered) is Outcome.RECOVERED
+    assert await desk.show(session, 0, clock(), attempt) == recovered
+    attempt = desk.attempt()
+    assert await desk.show(session, 1, clock(), attempt) == Reused()
+    assert await desk.show(session, 1, clock(), attempt) == Reused()
+
+
+async def test_a_generation_above_the_stores_own_rolls_the_session_forward(
+    desk: Desk, clock: MovableClock
+) -> None:
+    session = await desk.begin(clock())
+    rolled = await desk.show(session, 7, clock())
+    assert outcome_of(rolled) is Outcome.ROLLED_FORWARD
+    assert (session_of(rolled).generation, session_of(rolled).base) == (8, 7)
+
+
+async def test_a_clock_that_stepped_back_takes_no_grace_away(
+    desk: Desk, clock: MovableClock
+) -> None:
+    session = await desk.begin(clock())
+    await desk.show(session, 0, clock())
+    clock.move(hours=-1)
+    assert outcome_of(await desk.show(session, 0, clock())) is Outcome.REPEATED
+
+
+async def test_an_ended_session_stays_ended_and_one_caller_ended_it(
+    desk: Desk, clock: MovableClock
+) -> None:
+    session = await desk.begin(clock())
+    ends = await asyncio.gather(
+        *(
+            desk.sessions.end(ALICE, session.sid, because=EndReason.LOGOUT, attempt=desk.attempt())
+            for _ in range(50)
+        )
+    )
+    assert ends.count(True) == 1
+    assert await desk.show(session, 0, clock()) == Ended(because=EndReason.LOGOUT)
+
+
+async def test_our_own_retry_of_an_end_is_told_that_it_did_it(
+    desk: Desk, clock: MovableClock
+) -> None:
+    session, attempt = await desk.begin(clock()), desk.attempt()
+    for _ in range(2):
+        assert await desk.sessions.end(
+            ALICE, session.sid, because=EndReason.LOGOUT, attempt=attempt
+        )
+
+
+@pytest.mark.parametrize("skew", [timedelta(0), timedelta(hours=-1), timedelta(hours=1)])
+async def test_ending_all_covers_every_session_begun_before_and_none_begun_after(
+    desk: Desk, clock: MovableClock, skew: timedelta
+) -> None:
+    """Whatever the clocks of the servers that end and begin."""
+    before = [await desk.begin(clock()) for _ in range(3)]
+    other = await desk.begin(clock(), Subject("bob"))
+    await desk.sessions.end_all(ALICE, now=clock() + skew)
+    after = await desk.begin(clock())
+    for session in before:
+        assert await desk.show(session, 0, clock()) == Ended(because=EndReason.ALL_ENDED)
+    assert outcome_of(await desk.show(after, 0, clock())) is Outcome.ROTATED
+    assert outcome_of(await desk.show(other, 0, clock())) is Outcome.ROTATED
+
+
+async def test_the_absolute_lifetime_caps_both_tokens_and_then_ends_the_session(
+    desk: Desk, clock: MovableClock
+) -> None:
+    desk = desk.with_policy(replace(POLICY, session_lifetime=timedelta(hours=1)))
+    session = await desk.begin(clock())
+    cap = clock() + timedelta(hours=1)
+    assert session.refresh_token_expires_at == cap
+    clock.move(minutes=50)
+    rotated = session_of(await desk.show(session, 0, clock()))
+    assert (rotated.access_token_expires_at, rotated.refresh_token_expires_at) == (cap, cap)
+    clock.move(minutes=10)
+    assert await desk.show(session, 1, clock()) == Ended(because=EndReason.LIFETIME)
+
+
+async def test_a_session_nobody_began_is_unknown(desk: Desk, clock: MovableClock) -> None:
+    session = await desk.begin(clock())
+    stranger = replace(session, subject=Subject("bob"))
+    assert await desk.show(stranger, 0, clock()) == Unknown()
+
+
+@pytest.mark.parametrize("disabled", [True, False])
+async def test_an_account_that_is_disabled_or_gone_bars_a_session(
+    desk: Desk, redis: Redis, clock: MovableClock, *, disabled: bool
+) -> None:
+    if disabled:
+        await redis.hset(names.account(ALICE), "disabled", "1")
+    session = await desk.begin(clock(), Subject("bob"))
+    new = replace(_new(session), subject=ALICE)
+    begun = await desk.sessions.begin(new, policy=POLICY, attempt=desk.attempt(), of_account=True)
+    assert begun == AccountBarred()
+
+
+async def test_every_key_outlives_its_last_token_by_the_leeway_and_no_longer(
+    desk: Desk, redis: Redis, clock: MovableClock
+) -> None:
+    session = await desk.begin(clock(), short_term=True)
+    clock.move(minutes=1)
+    rotated = session_of(await desk.show(session, 0, clock()))
+    drop_at = to_micros(rotated.refresh_token_expires_at + LEEWAY) // 1000
+    for key in (names.session(ALICE, session.sid), names.subject_record(ALICE)):
+        assert abs(await redis.pexpiretime(key) - drop_at) <= 1
+
+
+async def test_a_session_that_expires_sooner_does_not_shorten_the_subjects_record(
+    desk: Desk, redis: Redis, clock: MovableClock
+) -> None:
+    await desk.begin(clock())
+    before = await redis.pexpiretime(names.subject_record(ALICE))
+    await desk.begin(clock(), short_term=True)
+    assert await redis.pexpiretime(names.subject_record(ALICE)) == before
+
+
+async def test_a_store_that_lost_its_memory_is_no_authority_on_any_session(
+    desk: Desk, redis: Redis, clock: MovableClock
+) -> None:
+    session = await desk.begin(clock())
+    await redis.flushall()
+    with pytest.raises(StoreMemoryLost):
+        await desk.show(session, 0, clock())
+    with pytest.raises(StoreMemoryLost):
+        await desk.begin(clock())
+
+
+async def test_the_store_holds_no_token_and_no_token_id(
+    desk: Desk, redis: Redis, clock: MovableClock
+) -> None:
+    session = await desk.begin(clock())
+    record = await redis.hgetall(names.session(ALICE, session.sid))
+    assert set(record) == {b"g", b"b", b"t", b"s", b"o", b"k", b"i", b"a", b"r"}
+
+
+async def test_a_subject_with_braces_keeps_to_itself(desk: Desk, clock: MovableClock) -> None:
+    odd = Subject("a}:subject{%7D")
+    session = await desk.begin(clock(), odd)
+    assert names.subject_of(names.session(odd, session.sid)) == odd
+    assert outcome_of(await desk.show(session, 0, clock())) is Outcome.ROTATED
+
+
+async def test_the_kid_of_the_current_pair_is_remembered(desk: Desk, clock: MovableClock) -> None:
+    session = await desk.begin(clock())
+    other = replace(desk, kid=Kid("k2"))
+    assert session_of(await other.show(session, 0, clock())).kid == "k2"
+    assert session_of(await desk.show(session, 0, clock())).kid == "k2"
+
+
+def _new(session: Session) -> NewSession:
+    return NewSession(
+        sid=session.sid,
+        subject=session.subject,
+        short_term=session.short_term,
+        kid=session.kid,
+        began_at=session.began_at,
+    )

@@ -1,0 +1,98 @@
+"""Sessions on a real store, without HTTP."""
+
+import itertools
+import secrets
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from redis.asyncio import Redis
+
+from token_server.store.engine import Engine
+from token_server.store.memory import StoreMemory, load_secret
+from token_server.store.sessions import Sessions
+from token_server.tokens.model import (
+    LEEWAY,
+    Attempt,
+    Kid,
+    NewSession,
+    Policy,
+    RefreshToken,
+    Session,
+    SessionId,
+    Subject,
+    TokenId,
+)
+from token_server.tokens.ports import Showing
+
+ALICE = Subject("alice")
+KID = Kid("k1")
+POLICY = Policy(
+    access_token_lifetime=timedelta(minutes=15),
+    refresh_token_lifetime=timedelta(days=14),
+    short_term_refresh_token_lifetime=timedelta(minutes=30),
+    session_lifetime=None,
+    grace_period=timedelta(seconds=60),
+    recovery_period=None,
+)
+
+
+async def sessions_on(client: Redis) -> Sessions:
+    """The session store on this client, as the product builds it."""
+    engine = Engine(client, waits_for_fsync=False)
+    memory = StoreMemory(engine, await load_secret(engine))
+    return Sessions(engine, memory, keep=POLICY.refresh_token_lifetime + LEEWAY)
+
+
+def shown(session: Session, generation: int) -> RefreshToken:
+    """A genuine refresh token of that generation, as the rules hand it to the store."""
+    return RefreshToken(
+        subject=session.subject,
+        sid=session.sid,
+        generation=generation,
+        token_id=TokenId("not looked at by the store"),
+    )
+
+
+@dataclass
+class Desk:
+    """Begins sessions and shows tokens, with fresh attempts unless told otherwise."""
+
+    sessions: Sessions
+    policy: Policy = POLICY
+    kid: Kid = KID
+    attempts: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    def attempt(self) -> Attempt:
+        return Attempt(f"attempt-{next(self.attempts)}")
+
+    def with_policy(self, policy: Policy) -> "Desk":
+        return replace(self, policy=policy)
+
+    async def begin(
+        self, now: datetime, subject: Subject = ALICE, *, short_term: bool = False
+    ) -> Session:
+        begun = await self.sessions.begin(
+            NewSession(
+                sid=SessionId(secrets.token_urlsafe(16)),
+                subject=subject,
+                short_term=short_term,
+                kid=self.kid,
+                began_at=now,
+            ),
+            policy=self.policy,
+            attempt=self.attempt(),
+            of_account=False,
+        )
+        assert isinstance(begun, Session)
+        return begun
+
+    async def show(
+        self, session: Session, generation: int, now: datetime, attempt: Attempt | None = None
+    ) -> Showing:
+        return await self.sessions.show(
+            shown(session, generation),
+            policy=self.policy,
+            kid=self.kid,
+            attempt=attempt or self.attempt(),
+            now=now,
+        )

@@ -1,0 +1,56 @@
+-- The state machine of a session: every rule is here, and nothing else decides.
+--
+-- A session is two counters: generation g, of its current refresh token, and base b, of the token
+-- that was shown to get it. A genuine refresh token of generation `shown` leads to
+--
+--   unknown          no such session
+--   ended            it has ended: by itself, or with all of its subject's, or it grew too old
+--   as before        this very attempt has been here: our own retry after a lost reply
+--   rotated          shown = g                       b = shown, g = shown + 1
+--   rolled_forward   shown > g: the store lost       b = shown, g = shown + 1
+--                    writes; only we can have made it
+--   repeated         shown = b, in the grace period  nothing: the client lost the answer, or raced
+--                                                    itself, and gets the current pair again
+--   recovered        shown = b, later, in the        g = g + 1: the successor was never shown, so
+--                    recovery period                 it never arrived; it is void from now on
+--   reused           anything else                   the session ends
+--
+-- Order is by counters, never by time: clocks of servers differ, and seconds are coarse.
+--
+-- KEYS: session, subject record
+-- ARGV: shown, now, attempt, kid, grace period, recovery period (-1: no end), lengths (4)
+
+local shown, now, attempt, kid = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[4]
+local grace, recovery = tonumber(ARGV[5]), tonumber(ARGV[6])
+local lengths = {tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])}
+
+local record = read(KEYS[1])
+if not record.g then return {'unknown'} end
+if record.e then
+  if record.e == 'reuse' and record.t == attempt then return {'reused'} end
+  return {'ended', record.e}
+end
+if all_ended(KEYS[2], record.o) then return {'ended', 'all_ended'} end
+if lengths[4] > 0 and now >= tonumber(record.o) + lengths[4] then return {'ended', 'lifetime'} end
+
+local g, b = tonumber(record.g), tonumber(record.b)
+if record.t == attempt then
+  return answer(g > b + 1 and 'recovered' or 'rotated', record)
+end
+
+local function hand_out(outcome, generation, base)
+  issue(KEYS[1], KEYS[2], record, {generation = generation, base = base, now = now,
+    attempt = attempt, kid = kid, lengths = lengths})
+  return answer(outcome, record)
+end
+
+if shown >= g then
+  return hand_out(shown == g and 'rotated' or 'rolled_forward', shown + 1, shown)
+end
+if shown == b then
+  local since = math.max(0, now - tonumber(record.i)) -- clocks of servers differ
+  if since < grace then return answer('repeated', record) end
+  if recovery < 0 or since < recovery then return hand_out('recovered', g + 1, b) end
+end
+redis.call('HSET', KEYS[1], 'e', 'reuse', 't', attempt)
+return {'reused'}
