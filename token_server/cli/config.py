@@ -1,0 +1,45 @@
+"""`token-server config`: are the settings good, and what is in force."""
+
+import json
+from dataclasses import asdict
+
+import click
+
+from token_server.settings import Effective, effective_settings, load_settings
+
+UNSET = {
+    "WORKERS": "one per core",
+    "RECOVERY_PERIOD": "as long as the refresh token lives",
+}
+
+
+@click.group("config")
+def command() -> None:
+    """Check and show the settings (docs/settings.md)."""
+
+
+@command.command()
+def check() -> None:
+    """Say everything that is wrong with the settings, or that they are good."""
+    load_settings()
+    click.echo("settings are good")
+
+
+@command.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+def show(*, as_json: bool) -> None:
+    """Print each setting in force, and whether default, environment or file set it."""
+    settings = effective_settings()
+    if as_json:
+        click.echo(json.dumps([asdict(each) for each in settings], indent=2))
+        return
+    rows = [(each.name, _text(each), each.source) for each in settings]
+    name_width, value_width = (max(len(row[column]) for row in rows) for column in (0, 1))
+    for name, value, source in rows:
+        click.echo(f"{name:{name_width}}  {value:{value_width}}  {source}")
+
+
+def _text(setting: Effective) -> str:
+    if setting.value is None or setting.value == []:
+        return UNSET.get(setting.name, "none")
+    return ",".join(setting.value) if isinstance(setting.value, list) else str(setting.value)

@@ -1,0 +1,10 @@
+"""What the operator decides: read once, from the environment and a TOML file, or refused whole.
+
+Imports only tokens and problems.
+"""
+
+from token_server.settings.loading import Effective, effective_settings, load_settings
+from token_server.settings.model import Settings
+from token_server.settings.problem import SettingsProblem
+
+__all__ = ["Effective", "Settings", "SettingsProblem", "effective_settings", "load_settings"]

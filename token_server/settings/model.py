@@ -1,0 +1,163 @@
+"""Every setting with its default and its rules, those between two settings included."""
+
+import json
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
+
+from token_server.settings.durations import LONGEST, read_duration, read_lifetime
+from token_server.settings.problem import Contradiction
+from token_server.settings.readable import check_owner_only, check_readable
+from token_server.settings.readers import (
+    one_of,
+    optional,
+    read_host,
+    read_issuer,
+    read_origins,
+    read_path,
+    refuse_clients,
+    some_of,
+    whole_number,
+)
+from token_server.settings.store_url import read_store_url
+from token_server.tokens.model import Policy
+
+Dialect = Literal["form", "json", "header"]
+RefreshPolicy = Literal["rotating", "reusable"]
+
+_Host = Annotated[str, PlainValidator(read_host)]
+_Port = Annotated[int, PlainValidator(whole_number(0, 65535))]
+_Path = Annotated[Path, PlainValidator(read_path)]
+_OptionalPath = Annotated[Path | None, PlainValidator(optional(read_path))]
+_RefreshPolicy = Annotated[RefreshPolicy, PlainValidator(one_of("rotating", "reusable"))]
+_Duration = Annotated[timedelta, PlainValidator(read_duration)]
+_OptionalDuration = Annotated[timedelta | None, PlainValidator(optional(read_duration))]
+_Lifetime = Annotated[timedelta, PlainValidator(read_lifetime)]
+_OptionalLifetime = Annotated[timedelta | None, PlainValidator(optional(read_lifetime))]
+
+ON_THIS_MACHINE: Final = {"files": "checked"}
+"""Validation context: the files that are named are looked at, too."""
+
+
+class Settings(BaseModel):
+    """Valid once made; its repr masks secrets."""
+
+    # pydantic's own messages would show the values.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True
+    )
+
+    host: _Host = "127.0.0.1"
+    port: _Port = 8080
+    admin_host: _Host = "127.0.0.1"
+    admin_port: _Port = 9090
+    workers: Annotated[int | None, PlainValidator(optional(whole_number(1, 1024)))] = None
+    issuer: Annotated[str, PlainValidator(read_issuer)] = "http://127.0.0.1:8080"
+    tls_cert_file: _OptionalPath = None
+    tls_key_file: _OptionalPath = None
+    store_url: Annotated[SecretStr, PlainValidator(read_store_url)] = SecretStr(
+        "embedded:var/store"
+    )
+    keys_dir: _Path = Path("keys")
+    key_size: Annotated[int, PlainValidator(one_of(2048, 3072, 4096))] = 2048
+    keys_passphrase_file: _OptionalPath = None
+    clients_file: Annotated[None, PlainValidator(optional(refuse_clients))] = None
+    dialects: Annotated[tuple[Dialect, ...], PlainValidator(some_of("form", "json", "header"))] = (
+        "form",
+        "json",
+        "header",
+    )
+    json_refresh_policy: _RefreshPolicy = "rotating"
+    header_refresh_policy: _RefreshPolicy = "reusable"
+    cors_origins: Annotated[tuple[str, ...], PlainValidator(read_origins)] = ()
+    access_token_lifetime: _Lifetime = timedelta(seconds=900)
+    refresh_token_lifetime: _Lifetime = timedelta(days=14)
+    short_term_refresh_token_lifetime: _Lifetime = Field(
+        default_factory=lambda earlier: _short_term(earlier["access_token_lifetime"])
+    )
+    session_lifetime: _OptionalLifetime = None
+    grace_period: _Duration = timedelta(seconds=60)
+    recovery_period: _OptionalDuration = None
+    key_propagation_period: _Lifetime = timedelta(hours=1)
+    key_rotation_interval: _Lifetime = timedelta(days=90)
+
+    def policy(self) -> Policy:
+        return Policy(
+            access_token_lifetime=self.access_token_lifetime,
+            refresh_token_lifetime=self.refresh_token_lifetime,
+            short_term_refresh_token_lifetime=self.short_term_refresh_token_lifetime,
+            session_lifetime=self.session_lifetime,
+            grace_period=self.grace_period,
+            recovery_period=self.recovery_period,
+        )
+
+    def to_handover(self) -> bytes:
+        """Everything, secrets included, for a worker's private pipe."""
+        return json.dumps({name: _plain(value) for name, value in self}).encode()
+
+    @classmethod
+    def from_handover(cls, handover: bytes) -> Self:
+        """The same settings again; no file is looked at a second time."""
+        return cls.model_validate(json.loads(handover))
+
+    @field_validator("keys_passphrase_file", "tls_cert_file", "tls_key_file")
+    @classmethod
+    def _can_be_read(cls, path: Path | None, info: ValidationInfo) -> Path | None:
+        if path is not None and info.context == ON_THIS_MACHINE:
+            check_readable(path)
+            if info.field_name == "keys_passphrase_file":
+                check_owner_only(path)
+        return path
+
+    @field_validator("admin_port")
+    @classmethod
+    def _listens_elsewhere(cls, port: int, info: ValidationInfo) -> int:
+        hosts = {info.data.get("host"), info.data.get("admin_host")}
+        overlap = len(hosts) == 1 or any(map(_is_every_address, hosts))
+        if port and port == info.data.get("port") and None not in hosts and overlap:
+            raise Contradiction("must differ from PORT on the same host", other="port")
+        return port
+
+    @field_validator("tls_key_file")
+    @classmethod
+    def _comes_with_its_certificate(cls, key: Path | None, info: ValidationInfo) -> Path | None:
+        if "tls_cert_file" in info.data and (key is None) != (info.data["tls_cert_file"] is None):
+            raise Contradiction(
+                "must be set together with TLS_CERT_FILE, or neither", other="tls_cert_file"
+            )
+        return key
+
+
+def _short_term(access_token_lifetime: timedelta) -> timedelta:
+    return min(access_token_lifetime + timedelta(minutes=15), LONGEST)
+
+
+def _is_every_address(host: str | None) -> bool:
+    try:
+        return ip_address(host or "").is_unspecified
+    except ValueError:
+        return False
+
+
+def _plain(value: object) -> object:
+    """What JSON can hold and the setting's reader takes for the same."""
+    match value:
+        case SecretStr():
+            return value.get_secret_value()
+        case timedelta():
+            return value // timedelta(seconds=1)
+        case Path():
+            return str(value)
+        case _:
+            return value

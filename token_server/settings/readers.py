@@ -1,0 +1,145 @@
+"""How each kind of setting is read; what is wrong is said as a rule, never with the value."""
+
+import re
+from collections.abc import Callable
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import SplitResult, urlsplit
+
+T = TypeVar("T")
+
+_DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)", re.ASCII)
+_LONGEST_NAME = 253
+# RFC 3986 §2: what never stands in a URL as itself.
+_NOT_IN_URLS = re.compile(r'[^!-~]|["<>\\^`{|}]')
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+
+
+def read_text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be text")  # noqa: TRY004 - pydantic gathers ValueErrors only
+    if not value or value != value.strip() or not value.isprintable():
+        raise ValueError("must be printable text, not empty, without a space at either end")
+    return value
+
+
+def whole_number(lowest: int, highest: int) -> Callable[[object], int]:
+    def read(value: object) -> int:
+        # `true` is an int to Python.
+        if type(value) in (int, str) and _DIGITS.fullmatch(str(value)):
+            number = int(str(value))
+            if lowest <= number <= highest:
+                return number
+        raise ValueError(f"must be a whole number from {lowest} to {highest}")
+
+    return read
+
+
+def one_of(*choices: T) -> Callable[[object], T]:
+    def read(value: object) -> T:
+        for choice in choices:
+            if type(value) in (type(choice), str) and str(value) == str(choice):
+                return choice
+        raise ValueError(f"must be one of {', '.join(map(str, choices))}")
+
+    return read
+
+
+def some_of(*choices: T) -> Callable[[object], tuple[T, ...]]:
+    def read(value: object) -> tuple[T, ...]:
+        read_choice = one_of(*choices)
+        chosen = tuple(read_choice(item) for item in _items(value))
+        if not chosen:
+            raise ValueError("must not be empty")
+        return chosen
+
+    return read
+
+
+def optional(read: Callable[[object], T]) -> Callable[[object], T | None]:
+    return lambda value: None if value is None else read(value)
+
+
+def read_host(value: object) -> str:
+    host = read_text(value)
+    if not is_host(host):
+        raise ValueError("must be an IP address or a host name, without port or brackets")
+    return host
+
+
+def is_host(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        # RFC 1034 §3.1: a final dot marks a name as complete.
+        labels = text.removesuffix(".").split(".")
+        # A last label of digits is an IP address with a typing error (WHATWG URL §3.5).
+        named = all(map(_LABEL.fullmatch, labels)) and not labels[-1].isdecimal()
+        return named and len(text) <= _LONGEST_NAME
+    return True
+
+
+def read_path(value: object) -> Path:
+    path = str(value) if isinstance(value, Path) else read_text(value)
+    if path.startswith("~"):
+        raise ValueError("must not begin with ~: no shell reads it, so write the folder out")
+    return Path(path)
+
+
+def read_issuer(value: object) -> str:
+    issuer = read_text(value)
+    if _web_address(issuer) is None or issuer.endswith("/"):
+        raise ValueError(
+            "must be an https:// or http:// URL without user, query, fragment or final slash"
+        )
+    return issuer
+
+
+def read_origins(value: object) -> tuple[str, ...]:
+    origins = _items(value)
+    if not all(map(_is_origin, origins)):
+        raise ValueError(
+            "must list origins as browsers send them, such as https://app.example or "
+            "http://localhost:3000: lower case, without path or default port, never *"
+        )
+    return origins
+
+
+def refuse_clients(_: object) -> None:
+    raise ValueError("must not be set: registered clients are not supported yet")
+
+
+def _items(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = [item.strip() for item in value.split(",")]
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+        raise ValueError("must be a list, or text with commas between the items")
+    if len(set(value)) < len(value):
+        raise ValueError("must not name anything twice")
+    return tuple(value)
+
+
+def _is_origin(text: str) -> bool:
+    # RFC 6454 §6.2: how a browser writes an origin; it is compared byte by byte.
+    parts = _web_address(text)
+    return (
+        parts is not None
+        and not parts.path
+        and text == text.lower()
+        and parts.port != _DEFAULT_PORTS[parts.scheme]
+    )
+
+
+def _web_address(text: str) -> SplitResult | None:
+    """Take an http or https URL apart that has no user, query or fragment."""
+    if _NOT_IN_URLS.search(text) or not text.startswith(("https://", "http://")):
+        return None
+    try:
+        parts = urlsplit(text)
+        good = parts.port != 0 and is_host(parts.hostname or "")
+    except ValueError:
+        return None
+    stray = "?" in text or "#" in text or "@" in parts.netloc or parts.netloc.endswith(":")
+    return parts if good and not stray else None
