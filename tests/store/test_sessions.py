@@ -1,4 +1,4 @@
-"""The session store, rule by rule, on a real Valkey."""
+"""The session store, how sessions begin, end and expire, on a real Valkey."""
 
 import asyncio
 from dataclasses import replace
@@ -7,19 +7,15 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 from support.moments import MovableClock
-from support.sessions import ALICE, POLICY, Desk, sessions_on
+from support.sessions import ALICE, POLICY, Desk, outcome_of, session_of, sessions_on
 
 from token_server.store import names
-from token_server.tokens.model import LEEWAY, EndReason, Kid, NewSession, Session, Subject
+from token_server.tokens.model import LEEWAY, EndReason, NewSession, Session, Subject
 from token_server.tokens.moments import to_micros
 from token_server.tokens.ports import (
     AccountBarred,
     Ended,
-    Handed,
     Outcome,
-    Reused,
-    Showing,
-    Unknown,
 )
 from token_server.tokens.refusals import StoreMemoryLost
 
@@ -34,16 +30,6 @@ def clock() -> MovableClock:
 @pytest.fixture
 async def desk(redis: Redis) -> Desk:
     return Desk(await sessions_on(redis))
-
-
-def outcome_of(showing: Showing) -> Outcome:
-    assert isinstance(showing, Handed)
-    return showing.outcome
-
-
-def session_of(showing: Showing) -> Session:
-    assert isinstance(showing, Handed)
-    return showing.session
 
 
 async def test_a_new_session_is_at_generation_0_and_lives_as_the_policy_says(
@@ -64,121 +50,6 @@ async def test_a_short_term_session_stays_short_term_through_rotation(
     assert rotated.short_term
     expected = clock() + POLICY.short_term_refresh_token_lifetime
     assert rotated.refresh_token_expires_at == expected
-
-
-async def test_showing_the_current_token_rotates(desk: Desk, clock: MovableClock) -> None:
-    session = await desk.begin(clock())
-    clock.move(minutes=1)
-    rotated = await desk.show(session, 0, clock())
-    assert outcome_of(rotated) is Outcome.ROTATED
-    assert (session_of(rotated).generation, session_of(rotated).base) == (1, 0)
-    assert session_of(rotated).issued_at == clock()
-    assert session_of(rotated).began_at == session.began_at
-
-
-async def test_of_200_showings_at_once_one_rotates_and_all_get_the_same_record(
-    desk: Desk, clock: MovableClock
-) -> None:
-    session = await desk.begin(clock())
-    showings = await asyncio.gather(*(desk.show(session, 0, clock()) for _ in range(200)))
-    assert [outcome_of(one) for one in showings].count(Outcome.ROTATED) == 1
-    assert len({session_of(one) for one in showings}) == 1
-
-
-async def test_a_spent_token_repeats_inside_the_grace_period_and_recovers_after_it(
-    desk: Desk, clock: MovableClock
-) -> None:
-    session = await desk.begin(clock())
-    first = session_of(await desk.show(session, 0, clock()))
-    clock.move(seconds=59.999999)
-    repeated = await desk.show(session, 0, clock())
-    assert (outcome_of(repeated), session_of(repeated)) == (Outcome.REPEATED, first)
-    clock.move(microseconds=1)
-    recovered = await desk.show(session, 0, clock())
-    assert outcome_of(recovered) is Outcome.RECOVERED
-    assert (session_of(recovered).generation, session_of(recovered).base) == (2, 0)
-
-
-async def test_a_void_successor_that_turns_up_after_all_ends_the_session(
-    desk: Desk, clock: MovableClock
-) -> None:
-    session = await desk.begin(clock())
-    await desk.show(session, 0, clock())
-    clock.move(minutes=2)
-    await desk.show(session, 0, clock())
-    assert await desk.show(session, 1, clock()) == Reused()
-    assert await desk.show(session, 2, clock()) == Ended(because=EndReason.REUSE)
-
-
-async def test_a_token_spent_before_the_base_ends_the_session(
-    desk: Desk, clock: MovableClock
-) -> None:
-    session = await desk.begin(clock())
-    await desk.show(session, 0, clock())
-    await desk.show(session, 1, clock())
-    assert await desk.show(session, 0, clock()) == Reused()
-
-
-async def test_without_grace_and_recovery_a_spent_token_ends_the_session_at_once(
-    desk: Desk, clock: MovableClock
-) -> None:
-    strict = desk.with_policy(
-        replace(POLICY, grace_period=timedelta(0), recovery_period=timedelta(0))
-    )
-    session = await strict.begin(clock())
-    await strict.show(session, 0, clock())
-    assert await strict.show(session, 0, clock()) == Reused()
-
-
-async def test_recovery_ends_with_its_period(desk: Desk, clock: MovableClock) -> None:
-    desk = desk.with_policy(replace(POLICY, recovery_period=timedelta(hours=1)))
-    session = await desk.begin(clock())
-    await desk.show(session, 0, clock())
-    clock.move(hours=1)
-    assert await desk.show(session, 0, clock()) == Reused()
-
-
-async def test_our_own_retry_is_recognised_also_without_a_grace_period(
-    desk: Desk, clock: MovableClock
-) -> None:
-    strict = desk.with_policy(
-        replace(POLICY, grace_period=timedelta(0), recovery_period=timedelta(0))
-    )
-    session, attempt = await strict.begin(clock()), strict.attempt()
-    first = await strict.show(session, 0, clock(), attempt)
-    assert await strict.show(session, 0, clock(), attempt) == first
-
-
-async def test_our_own_retry_of_a_recovery_and_of_a_reuse_says_the_same_again(
-    desk: Desk, clock: MovableClock
-) -> None:
-    session, attempt = await desk.begin(clock()), desk.attempt()
-    await desk.show(session, 0, clock())
-    clock.move(hours=1)
-    recovered = await desk.show(session, 0, clock(), attempt)
-    assert outcome_of(recovered) is Outcome.RECOVERED
-    assert await desk.show(session, 0, clock(), attempt) == recovered
-    attempt = desk.attempt()
-    assert await desk.show(session, 1, clock(), attempt) == Reused()
-    assert await desk.show(session, 1, clock(), attempt) == Reused()
-
-
-async def test_a_generation_above_the_stores_own_rolls_the_session_forward(
-    desk: Desk, clock: MovableClock
-) -> None:
-    session = await desk.begin(clock())
-    rolled = await desk.show(session, 7, clock())
-    assert outcome_of(rolled) is Outcome.ROLLED_FORWARD
-    assert (session_of(rolled).generation, session_of(rolled).base) == (8, 7)
-
-
-async def test_a_clock_that_stepped_back_takes_no_grace_away(
-    desk: Desk, clock: MovableClock
-) -> None:
-    session = await desk.begin(clock())
-    await desk.show(session, 0, clock())
-    clock.move(hours=-1)
-    assert outcome_of(await desk.show(session, 0, clock())) is Outcome.REPEATED
 
 
 async def test_an_ended_session_stays_ended_and_one_caller_ended_it(
@@ -232,12 +103,6 @@ async def test_the_absolute_lifetime_caps_both_tokens_and_then_ends_the_session(
     assert (rotated.access_token_expires_at, rotated.refresh_token_expires_at) == (cap, cap)
     clock.move(minutes=10)
     assert await desk.show(session, 1, clock()) == Ended(because=EndReason.LIFETIME)
-
-
-async def test_a_session_nobody_began_is_unknown(desk: Desk, clock: MovableClock) -> None:
-    session = await desk.begin(clock())
-    stranger = replace(session, subject=Subject("bob"))
-    assert await desk.show(stranger, 0, clock()) == Unknown()
 
 
 @pytest.mark.parametrize("disabled", [True, False])
@@ -296,13 +161,6 @@ async def test_a_subject_with_braces_keeps_to_itself(desk: Desk, clock: MovableC
     session = await desk.begin(clock(), odd)
     assert names.subject_of(names.session(odd, session.sid)) == odd
     assert outcome_of(await desk.show(session, 0, clock())) is Outcome.ROTATED
-
-
-async def test_the_kid_of_the_current_pair_is_remembered(desk: Desk, clock: MovableClock) -> None:
-    session = await desk.begin(clock())
-    other = replace(desk, kid=Kid("k2"))
-    assert session_of(await other.show(session, 0, clock())).kid == "k2"
-    assert session_of(await desk.show(session, 0, clock())).kid == "k2"
 
 
 def _new(session: Session) -> NewSession:

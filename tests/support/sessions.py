@@ -22,7 +22,7 @@ from token_server.tokens.model import (
     Subject,
     TokenId,
 )
-from token_server.tokens.ports import Showing
+from token_server.tokens.ports import Handed, Outcome, Showing
 
 ALICE = Subject("alice")
 KID = Kid("k1")
@@ -96,3 +96,13 @@ class Desk:
             attempt=attempt or self.attempt(),
             now=now,
         )
+
+
+def outcome_of(showing: Showing) -> Outcome:
+    assert isinstance(showing, Handed)
+    return showing.outcome
+
+
+def session_of(showing: Showing) -> Session:
+    assert isinstance(showing, Handed)
+    return showing.session

@@ -35,17 +35,38 @@ _END_ALL = Script("subject", "end_all")
 _KEEP_END = Script("keep_end")
 
 
-class Sessions:
-    """The SessionStore of tokens/ports.py.
+class SessionEnds:
+    """The half of the SessionStore that ends sessions; it needs no store secret.
 
     `keep`: how long a subject's "not before" must be remembered at least: the longest life of a
     refresh token, and the leeway.
     """
 
-    def __init__(self, engine: Engine, memory: StoreMemory, *, keep: timedelta) -> None:
+    def __init__(self, engine: Engine, *, keep: timedelta) -> None:
         self._engine = engine
-        self._memory = memory
         self._keep = keep
+
+    async def end(
+        self, subject: Subject, sid: SessionId, *, because: EndReason, attempt: Attempt
+    ) -> bool:
+        ended = await self._engine.run(
+            _END, _keys(subject, sid), [sid, because, attempt], durably=True
+        )
+        return bool(ended)
+
+    async def end_all(self, subject: Subject, *, now: datetime) -> None:
+        kept = self._keep // timedelta(milliseconds=1)
+        await self._engine.run(
+            _END_ALL, [names.subject_record(subject)], [to_micros(now), kept], durably=True
+        )
+
+
+class Sessions(SessionEnds):
+    """The SessionStore of tokens/ports.py."""
+
+    def __init__(self, engine: Engine, memory: StoreMemory, *, keep: timedelta) -> None:
+        super().__init__(engine, keep=keep)
+        self._memory = memory
 
     async def begin(
         self, new: NewSession, *, policy: Policy, attempt: Attempt, of_account: bool
@@ -79,20 +100,6 @@ class Sessions:
             ],
         )
         return await self._showing(token, answer)
-
-    async def end(
-        self, subject: Subject, sid: SessionId, *, because: EndReason, attempt: Attempt
-    ) -> bool:
-        ended = await self._engine.run(
-            _END, _keys(subject, sid), [sid, because, attempt], durably=True
-        )
-        return bool(ended)
-
-    async def end_all(self, subject: Subject, *, now: datetime) -> None:
-        kept = self._keep // timedelta(milliseconds=1)
-        await self._engine.run(
-            _END_ALL, [names.subject_record(subject)], [to_micros(now), kept], durably=True
-        )
 
     async def _showing(self, token: RefreshToken, answer: Sequence[bytes]) -> Showing:
         outcome, *values = answer

@@ -11,14 +11,19 @@
 --                    writes; only we can have made it
 --   repeated         shown = b, in the grace period  nothing: the client lost the answer, or raced
 --                                                    itself, and gets the current pair again
+--                    also any other token whose     (as far as the grace period reaches)
+--                    request had arrived before
+--                    the current pair was issued
 --   recovered        shown = b, later, in the        g = g + 1: the successor was never shown, so
 --                    recovery period                 it never arrived; it is void from now on
 --   reused           anything else                   the session ends
 --
--- Order is by counters, never by time: clocks of servers differ, and seconds are coarse.
+-- Order is by counters, never by time: clocks of servers differ, and seconds are coarse. Time only
+-- tells late from reused: a request that was overtaken on its way, while the client asked again and
+-- went on, is no theft; who stole a token comes after.
 --
 -- KEYS: session, subject record
--- ARGV: shown, now, attempt, kid, grace period, recovery period (-1: no end), lengths (4)
+-- ARGV: shown, now (when the request arrived), attempt, kid, grace period, recovery period (-1: no end), lengths (4)
 
 local shown, now, attempt, kid = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[4]
 local grace, recovery = tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -33,7 +38,7 @@ end
 if all_ended(KEYS[2], record.o) then return {'ended', 'all_ended'} end
 if lengths[4] > 0 and now >= tonumber(record.o) + lengths[4] then return {'ended', 'lifetime'} end
 
-local g, b = tonumber(record.g), tonumber(record.b)
+local g, b, issued = tonumber(record.g), tonumber(record.b), tonumber(record.i)
 if record.t == attempt then
   return answer(g > b + 1 and 'recovered' or 'rotated', record)
 end
@@ -47,8 +52,9 @@ end
 if shown >= g then
   return hand_out(shown == g and 'rotated' or 'rolled_forward', shown + 1, shown)
 end
+if now < issued and issued - now < grace then return answer('repeated', record) end
 if shown == b then
-  local since = math.max(0, now - tonumber(record.i)) -- clocks of servers differ
+  local since = math.max(0, now - issued)
   if since < grace then return answer('repeated', record) end
   if recovery < 0 or since < recovery then return hand_out('recovered', g + 1, b) end
 end

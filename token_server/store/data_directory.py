@@ -1,0 +1,124 @@
+"""The embedded store's data directory: private to us, locked by its store, found by its socket."""
+
+import fcntl
+import hashlib
+import os
+import stat
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+from token_server.problems import Problem
+
+SCHEME = "embedded:"
+SOCKET = "s"
+LOG = "valkey.log"
+LINK = "store"
+# sockaddr_un holds 108 bytes on Linux and 104 on macOS.
+LONGEST_SOCKET_PATH = 100
+
+
+class DataDirectory:
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()
+
+    @classmethod
+    def of(cls, url: str) -> Self | None:
+        """The directory that `embedded:PATH` names; None: it is another kind of URL."""
+        if not url.startswith(SCHEME):
+            return None
+        path = url.removeprefix(SCHEME)
+        if not path or path.startswith("//") or "\0" in path:
+            raise Problem(
+                "STORE_URL names no directory",
+                hint="use embedded:relative/path or embedded:/absolute/path",
+            )
+        return cls(Path(path))
+
+    @property
+    def log(self) -> Path:
+        return self.path / LOG
+
+    @property
+    def socket(self) -> Path:
+        """Where clients reach the store, short enough for them.
+
+        The socket always stands in the data directory, so that nobody's environment decides
+        where it is. Where its path is too long, this one leads there through a link of our own.
+        """
+        socket = self.path / SOCKET
+        return socket if _fits(socket) else self._shortcut() / SOCKET
+
+    def prepare(self) -> None:
+        """Make the directory, private to us."""
+        make_private(self.path)
+
+    def lock(self) -> int | None:
+        """A descriptor that holds the lock until its last copy is closed; None: it is taken.
+
+        The store's process inherits it, so the lock lives exactly as long as that process does:
+        who gets it may be sure that no store writes here, however our own process ended.
+        """
+        try:
+            descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as fault:
+            raise _unusable(self.path, fault) from fault
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        return descriptor
+
+    def _shortcut(self) -> Path:
+        digest = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]
+        folder = _short_place(f"token-server-{os.geteuid()}-{digest}")
+        make_private(folder)
+        link = folder / LINK
+        with suppress(FileExistsError):
+            link.symlink_to(self.path)
+        return link
+
+
+def make_private(folder: Path) -> None:
+    """Make a directory that only we can enter, or refuse one that others can."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Not followed: in /tmp a link may be anybody's.
+        found = folder.lstat()
+    except OSError as fault:
+        raise _unusable(folder, fault) from fault
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise Problem(
+            f"{folder} belongs to another user",
+            hint="run as the user who owns it, or name another directory in STORE_URL",
+        )
+    if found.st_mode & 0o077:
+        raise Problem(
+            f"others can enter {folder}, which holds the store's data",
+            hint=f"chmod 700 {folder}",
+        )
+
+
+def _short_place(name: str) -> Path:
+    for place in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):  # noqa: S108 - made private
+        if place and os.access(place, os.W_OK | os.X_OK):
+            folder = Path(place) / name
+            if _fits(folder / LINK / SOCKET):
+                return folder
+    raise Problem(
+        "no place for a link to the store's socket is short enough",
+        hint="name a shorter directory in STORE_URL, or set TMPDIR to one",
+    )
+
+
+def _fits(socket: Path) -> bool:
+    return len(os.fsencode(socket)) <= LONGEST_SOCKET_PATH
+
+
+def _unusable(folder: Path, fault: OSError) -> Problem:
+    return Problem(
+        f"the directory {folder} cannot be used: {fault.strerror}",
+        hint="make it writable for this user, or name another directory in STORE_URL",
+    )

