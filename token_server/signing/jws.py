@@ -1,0 +1,108 @@
+"""Compact JWS (RFC 7515 §7.1), RS512 and nothing else: claims to token, token to claims."""
+
+import json
+import math
+from collections.abc import Mapping
+
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.hashes import SHA512
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import RSAKey
+
+from token_server.signing import base64url
+from token_server.tokens.model import Kid, UnverifiedToken
+from token_server.tokens.refusals import KeyUnknown, TokenForged, TokenMalformed
+
+ALGORITHM = "RS512"
+LONGEST_TOKEN = 8192
+
+_PADDING, _HASH = PKCS1v15(), SHA512()
+_write_header = json.JSONEncoder(separators=(",", ":")).encode
+_write_claims = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+
+
+def header_of(kid: Kid) -> str:
+    """The first part of every token that this key signs, dot excluded."""
+    header = {"alg": ALGORITHM, "kid": kid, "typ": "JWT"}
+    return base64url.encode(_write_header(header).encode("ascii"))
+
+
+def write(header: str, claims: Mapping[str, object], key: RSAPrivateKey) -> str:
+    """The signature is deterministic: same claims, same key, same bytes."""
+    payload = base64url.encode(_write_claims(claims).encode("utf-8"))
+    signed = f"{header}.{payload}"
+    return f"{signed}.{base64url.encode(key.sign(signed.encode('ascii'), _PADDING, _HASH))}"
+
+
+def unpack(unverified_token: str, kids: Mapping[str, Kid]) -> UnverifiedToken:
+    """Take apart a token whose header is exactly one of ours: `kids`, by their header.
+
+    Raises: TokenMalformed, KeyUnknown.
+    """
+    if len(unverified_token) > LONGEST_TOKEN or unverified_token.count(".") != 2:  # noqa: PLR2004 - header, payload, signature
+        raise TokenMalformed
+    header, payload, signature = unverified_token.split(".")
+    try:
+        # Every check on the header is this one: what is not ours byte for byte has another `alg`
+        # or `typ`, an unknown `kid`, or a member that has no business there, such as `crit`,
+        # `jwk`, `jku` or `x5c` (RFC 8725 §3.1, §3.10).
+        if header not in kids:
+            raise _header_refused(header)
+        base64url.decode(signature)
+        unverified_claims = _json_object(payload)
+    except (ValueError, RecursionError):
+        raise TokenMalformed from None
+    return UnverifiedToken(
+        compact=unverified_token, kid=kids[header], unverified_claims=unverified_claims
+    )
+
+
+def verify(unverified: UnverifiedToken, key: RSAKey) -> None:
+    """Raises: TokenForged."""
+    try:
+        jws.deserialize_compact(unverified.compact, key, algorithms=[ALGORITHM])
+    except (JoseError, ValueError, TypeError, RecursionError):
+        # joserfc lets the last three through for crafted headers.
+        raise TokenForged from None
+
+
+def _header_refused(header: str) -> TokenMalformed | KeyUnknown:
+    """Tell a key that we do not know, or no longer, from a header that we never write."""
+    kid = _json_object(header).get("kid")
+    is_of_our_form = isinstance(kid, str) and header == header_of(Kid(kid))
+    return KeyUnknown() if is_of_our_form else TokenMalformed()
+
+
+def _json_object(part: str) -> dict[str, object]:
+    """Raises: ValueError, RecursionError."""
+    text = base64url.decode(part).decode("utf-8")
+    value = _strict.decode(text)
+    if not isinstance(value, dict):
+        raise ValueError("no JSON object")  # noqa: TRY004 - all that is wrong with the text is one kind of error
+    if "\\u" in text:
+        # An escaped half of a surrogate pair is no text, and would fail wherever it is written.
+        _write_claims(value).encode("utf-8")
+    return value
+
+
+def _without_duplicates(members: list[tuple[str, object]]) -> dict[str, object]:
+    unique = dict(members)
+    # RFC 7515 §4: readers differ in which one they take.
+    if len(unique) < len(members):
+        raise ValueError("a member stands twice")
+    return unique
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("no finite number")
+    return number
+
+
+# NaN and Infinity are names to Python's reader; 1e999 is a number that becomes one.
+_strict = json.JSONDecoder(
+    object_pairs_hook=_without_duplicates, parse_constant=_finite, parse_float=_finite
+)

@@ -1,0 +1,101 @@
+"""keyset.json: what is recorded of each key, as text.
+
+Members that we do not know are passed over, and those after `announced_at` may be absent: an
+older or newer release beside us shares the file.
+"""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from token_server.signing import rsa_keys
+from token_server.signing.lifecycle import Keyset, PublicKey, SigningKey
+from token_server.tokens.model import Kid
+
+VERSION = 1
+# RFC 7518 §6.3.2
+_PRIVATE_MEMBERS = {"d", "p", "q", "dp", "dq", "qi", "oth"}
+
+
+def write(keyset: Keyset) -> str:
+    keys = [_record(key) for key in keyset.keys]
+    return json.dumps({"version": VERSION, "keys": keys}, indent=2) + "\n"
+
+
+def read(text: str) -> Keyset:
+    """Raises: ValueError, which says what is wrong and where."""
+    document = json.loads(text)
+    if _member(document, "version", int, "the file") != VERSION:
+        raise ValueError(f'its "version" is not {VERSION}: another release wrote it')
+    records = _member(document, "keys", list, "the file")
+    return Keyset(keys=tuple(_key(record, f"keys[{at}]") for at, record in enumerate(records)))
+
+
+def as_text(moment: datetime | None) -> str | None:
+    """A moment as RFC 3339 has it, in UTC."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _record(key: SigningKey) -> dict[str, object]:
+    return {
+        "kid": key.kid,
+        "announced_at": as_text(key.announced_at),
+        "signs_from": as_text(key.signs_from),
+        "stops_at": as_text(key.stops_at),
+        "drops_at": as_text(key.drops_at),
+        "revoked_at": as_text(key.revoked_at),
+        "jwk": {"kty": "RSA", "n": key.public.n, "e": key.public.e},
+    }
+
+
+def _key(record: object, where: str) -> SigningKey:
+    announced_at = _moment(record, "announced_at", where)
+    if announced_at is None:
+        raise ValueError(f'{where} has no "announced_at"')
+    return SigningKey(
+        public=_public_key(record, where),
+        announced_at=announced_at,
+        signs_from=_moment(record, "signs_from", where),
+        stops_at=_moment(record, "stops_at", where),
+        drops_at=_moment(record, "drops_at", where),
+        revoked_at=_moment(record, "revoked_at", where),
+    )
+
+
+def _public_key(record: object, where: str) -> PublicKey:
+    jwk = _member(record, "jwk", dict, where)
+    if _member(jwk, "kty", str, f"{where}.jwk") != "RSA":
+        raise ValueError(f"{where}.jwk is no RSA key")
+    if _PRIVATE_MEMBERS & jwk.keys():
+        raise ValueError(f"{where}.jwk holds a private key")
+    public = PublicKey(
+        kid=Kid(_member(record, "kid", str, where)),
+        n=_member(jwk, "n", str, f"{where}.jwk"),
+        e=_member(jwk, "e", str, f"{where}.jwk"),
+    )
+    try:
+        rsa_keys.verifying_key(public)
+    except ValueError as fault:
+        raise ValueError(f"{where}.jwk is refused: {fault}") from fault
+    return public
+
+
+def _moment(record: object, name: str, where: str) -> datetime | None:
+    if not isinstance(record, dict) or record.get(name) is None:
+        return None
+    text = _member(record, name, str, where)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f'"{name}" of {where} is no moment') from None
+    if moment.utcoffset() != timedelta(0):
+        raise ValueError(f'"{name}" of {where} is not in UTC')
+    return moment
+
+
+def _member(record: object, name: str, kind: type[Any], where: str) -> Any:  # noqa: ANN401 - an instance of `kind`
+    if not isinstance(record, dict) or not isinstance(record.get(name), kind):
+        raise ValueError(f'{where} has no "{name}", or one of another type')  # noqa: TRY004 - all that is wrong with the file is one kind of error
+    return record[name]

@@ -1,0 +1,139 @@
+"""The life of a signing key: pending, active, retiring, retired; or revoked, from any of them.
+
+A state follows from recorded moments and the clock, so all servers agree without talking:
+
+* Keys sign in the order of `signs_from`. The active key is the first of them that is not revoked
+  and whose `stops_at` has not come, so each clock finds exactly one. A clock that is behind the
+  one that recorded the moments finds the same key a little longer, never none.
+* A pending key is published and does not sign. There is always one: the first is made together
+  with the first active key, each later one when the one before it becomes active.
+* A retiring key is published, because tokens of its are alive. Inside the grace period it still
+  signs a repeated answer, and only that.
+* A retired key (`drops_at` has come) and a revoked one are not published.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from token_server.tokens.model import LEEWAY, Kid
+
+
+class KeyState(StrEnum):
+    PENDING = "pending"
+    ACTIVE = "active"
+    RETIRING = "retiring"
+    RETIRED = "retired"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicKey:
+    """An RSA public key and the name it goes by; numbers as in a JWK (RFC 7518 §6.3.1)."""
+
+    kid: Kid
+    n: str
+    e: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningKey:
+    """A public key, and the moments recorded about it; None: not yet decided."""
+
+    public: PublicKey
+    announced_at: datetime
+    signs_from: datetime | None = None
+    stops_at: datetime | None = None
+    """When it stops signing: its successor's `signs_from`."""
+    drops_at: datetime | None = None
+    """When the last token that it signed has expired."""
+    revoked_at: datetime | None = None
+
+    @property
+    def kid(self) -> Kid:
+        return self.public.kid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keyset:
+    """All keys that are remembered, in the order they were made."""
+
+    keys: tuple[SigningKey, ...]
+
+    def __post_init__(self) -> None:
+        if len({key.kid for key in self.keys}) < len(self.keys):
+            raise ValueError("it holds a kid twice")
+        last_to_sign = [key for key in _in_signing_order(self.keys) if key.stops_at is None]
+        if len(last_to_sign) != 1:
+            raise ValueError(f"it holds {len(last_to_sign)} keys that sign until further notice")
+
+    def find(self, kid: Kid) -> SigningKey | None:
+        return next((key for key in self.keys if key.kid == kid), None)
+
+
+def first_keyset(*, active: PublicKey, pending: PublicKey, now: datetime) -> Keyset:
+    """The very first key signs at once: nobody can have cached a set without it."""
+    return Keyset(
+        keys=(
+            SigningKey(public=active, announced_at=now, signs_from=now),
+            SigningKey(public=pending, announced_at=now),
+        )
+    )
+
+
+def active(keyset: Keyset, now: datetime) -> SigningKey:
+    """The one key that signs."""
+    return next(
+        key for key in _in_signing_order(keyset.keys) if key.stops_at is None or now < key.stops_at
+    )
+
+
+def state(keyset: Keyset, key: SigningKey, now: datetime) -> KeyState:
+    if key.revoked_at is not None:
+        return KeyState.REVOKED
+    if key == active(keyset, now):
+        return KeyState.ACTIVE
+    if key.stops_at is None or now < key.stops_at:
+        return KeyState.PENDING
+    if key.drops_at is None or now < key.drops_at:
+        return KeyState.RETIRING
+    return KeyState.RETIRED
+
+
+def published(keyset: Keyset, now: datetime) -> tuple[SigningKey, ...]:
+    """What stands in the JWK Set, in the order the keys were made."""
+    return tuple(key for key in keyset.keys if is_published(keyset, key, now))
+
+
+def is_published(keyset: Keyset, key: SigningKey, now: datetime) -> bool:
+    return state(keyset, key, now) not in (KeyState.RETIRED, KeyState.REVOKED)
+
+
+def may_sign(keyset: Keyset, key: SigningKey, now: datetime, *, grace_period: timedelta) -> bool:
+    """Whether this key may sign the pair of a session whose record names it.
+
+    That is the active key; or a retiring one, while a repeat must be byte-identical; or the next
+    one, where a server whose clock is ahead of ours has begun to sign with it.
+    """
+    if key.revoked_at is not None or key.signs_from is None:
+        return False
+    if key.stops_at is not None and key.stops_at + grace_period <= now:
+        return False
+    return key.signs_from - LEEWAY <= now or key == active(keyset, now)
+
+
+def next_change(keyset: Keyset, now: datetime) -> datetime | None:
+    """When, for all that is recorded, a key next changes its state; None: nothing is due."""
+    moments = (
+        moment
+        for key in keyset.keys
+        if key.revoked_at is None
+        for moment in (key.signs_from, key.stops_at, key.drops_at)
+        if moment is not None and now < moment
+    )
+    return min(moments, default=None)
+
+
+def _in_signing_order(keys: tuple[SigningKey, ...]) -> list[SigningKey]:
+    begun = [(key.signs_from, key) for key in keys if key.signs_from and not key.revoked_at]
+    return [key for _, key in sorted(begun, key=lambda pair: pair[0])]

@@ -1,0 +1,71 @@
+"""Signs and verifies with a keyset: the port `Signer`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from joserfc.jwk import RSAKey
+
+from token_server.signing import jws
+from token_server.signing.lifecycle import Keyset, active, is_published, may_sign
+from token_server.signing.rsa_keys import verifying_key
+from token_server.tokens.model import Kid, UnverifiedToken
+from token_server.tokens.refusals import KeyUnknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Snapshot:
+    """One state of the keyset, with all that can be computed ahead."""
+
+    keyset: Keyset
+    private_keys: Mapping[Kid, RSAPrivateKey] = field(repr=False)
+    verifying_keys: Mapping[Kid, RSAKey]
+    headers: Mapping[Kid, str]
+    kids: Mapping[str, Kid]
+    """By header."""
+
+
+class KeysetSigner:
+    """Reads its snapshot once per call, so that another can take its place at any time."""
+
+    def __init__(
+        self,
+        keyset: Keyset,
+        private_keys: Mapping[Kid, RSAPrivateKey],
+        *,
+        grace_period: timedelta,
+    ) -> None:
+        headers = {key.kid: jws.header_of(key.kid) for key in keyset.keys}
+        self._grace_period = grace_period
+        self._snapshot = _Snapshot(
+            keyset=keyset,
+            private_keys=private_keys,
+            verifying_keys={key.kid: verifying_key(key.public) for key in keyset.keys},
+            headers=headers,
+            kids={header: kid for kid, header in headers.items()},
+        )
+
+    def signing_kid(self, now: datetime) -> Kid:
+        return active(self._snapshot.keyset, now).kid
+
+    def sign(self, claims: Mapping[str, object], *, kid: Kid, now: datetime) -> str:
+        snapshot = self._snapshot
+        key = snapshot.keyset.find(kid)
+        if (
+            key is None
+            or kid not in snapshot.private_keys
+            or not may_sign(snapshot.keyset, key, now, grace_period=self._grace_period)
+        ):
+            kid = active(snapshot.keyset, now).kid
+        return jws.write(snapshot.headers[kid], claims, snapshot.private_keys[kid])
+
+    def unpack(self, unverified_token: str) -> UnverifiedToken:
+        return jws.unpack(unverified_token, self._snapshot.kids)
+
+    def verify(self, unverified: UnverifiedToken, now: datetime) -> None:
+        snapshot = self._snapshot
+        key = snapshot.keyset.find(unverified.kid)
+        if key is None or not is_published(snapshot.keyset, key, now):
+            raise KeyUnknown
+        jws.verify(unverified, snapshot.verifying_keys[unverified.kid])
