@@ -1,0 +1,48 @@
+"""A profile: one JSON object, read strictly."""
+
+import json
+
+import pytest
+
+from token_server.accounts.profile import LARGEST_PROFILE, read_profile
+from token_server.problems import Problem
+
+
+@pytest.mark.parametrize(
+    ("document", "kept"),
+    [
+        (b"{}", "{}"),
+        (b' {"a": [1, 2.5, null, true]}\n', '{"a":[1,2.5,null,true]}'),
+        ('{"name": "J\u00f6rg", "b": "\\u00e9"}'.encode(), '{"name":"J\u00f6rg","b":"\u00e9"}'),
+        (b'{"b": 1, "a": {"z": 1, "b": 2}}', '{"b":1,"a":{"z":1,"b":2}}'),
+        (b'{"money": 9007199254740993}', '{"money":9007199254740993}'),
+    ],
+)
+def test_a_profile_is_kept_as_given(document: bytes, kept: str) -> None:
+    """Members in their order, numbers exact, characters as themselves."""
+    assert read_profile(document) == kept
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        *(b"", b"null", b"[]", b'"text"', b"{}{}", b"{'a': 1}", b'{"a": 1,}', b"\xff", b"\x00"),
+        *(b'{"a": 1, "a": 2}', b'{"a": {"b": 1, "b": 1}}'),
+        *(b'{"a": NaN}', b'{"a": -Infinity}', b'{"a": 1e999}', b'{"a": %s}' % (b"9" * 5000)),
+        *(b'{"a": "\\ud800"}', b'{"\\ud800": 1}', b'{"a": "\n"}'),
+        b"\xef\xbb\xbf{}",
+        "{}".encode("utf-16"),
+        b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
+    ],
+)
+def test_what_is_no_json_object_is_a_problem(document: bytes) -> None:
+    with pytest.raises(Problem):
+        read_profile(document)
+
+
+def test_the_largest_profile_is_64_kib() -> None:
+    frame = len('{"a":""}')
+    largest = json.dumps({"a": "x" * (LARGEST_PROFILE - frame)}, separators=(",", ":"))
+    assert read_profile(largest.encode()) == largest
+    with pytest.raises(Problem):
+        read_profile(largest.encode() + b" ")

@@ -1,0 +1,1 @@
+"""Who may log in. May import `tokens` and `problems` only."""

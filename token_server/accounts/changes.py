@@ -1,0 +1,52 @@
+"""What an operator does to accounts: each change told to the audit log."""
+
+from token_server.problems import Problem
+from token_server.tokens.model import Account, Subject
+from token_server.tokens.ports import AccountStore, Audit, Clock, Fact
+
+
+class AccountChanges:
+    """Each raises Problem where the account is not as the change needs it; StoreUnavailable."""
+
+    def __init__(self, *, accounts: AccountStore, audit: Audit, clock: Clock) -> None:
+        self._accounts = accounts
+        self._audit = audit
+        self._clock = clock
+
+    async def add(self, name: Subject, *, password_hash: str, profile: str) -> None:
+        now = self._clock()
+        account = Account(
+            name=name,
+            password_hash=password_hash,
+            disabled=False,
+            profile=profile,
+            created_at=now,
+            updated_at=now,
+            password_updated_at=now,
+        )
+        if not await self._accounts.add(account):
+            raise Problem(f"an account named {name} exists already", hint="see: users list")
+        self._audit.record(Fact.ACCOUNT_ADDED, sub=name)
+
+    async def set_password(self, name: Subject, *, password_hash: str) -> None:
+        changed = await self._accounts.set_password_hash(
+            name, password_hash, replacing=None, at=self._clock()
+        )
+        self._tell(name, Fact.PASSWORD_CHANGED, changed=changed)
+
+    async def disable(self, name: Subject) -> None:
+        changed = await self._accounts.disable(name, at=self._clock())
+        self._tell(name, Fact.ACCOUNT_DISABLED, changed=changed)
+
+    async def enable(self, name: Subject) -> None:
+        changed = await self._accounts.enable(name, at=self._clock())
+        self._tell(name, Fact.ACCOUNT_ENABLED, changed=changed)
+
+    async def remove(self, name: Subject) -> None:
+        changed = await self._accounts.remove(name, at=self._clock())
+        self._tell(name, Fact.ACCOUNT_REMOVED, changed=changed)
+
+    def _tell(self, name: Subject, fact: Fact, *, changed: bool) -> None:
+        if not changed:
+            raise Problem(f"no account is named {name}", hint="see: users list")
+        self._audit.record(fact, sub=name)

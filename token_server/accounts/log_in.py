@@ -1,0 +1,104 @@
+"""Log in with a name and a password. What it tells a caller is the same for every failure.
+
+So is what it costs: each failure verifies one hash and counts once. Only the audit log differs.
+"""
+
+import hashlib
+from contextlib import suppress
+from ipaddress import IPv6Address, ip_address
+
+from token_server.accounts.passwords import Passwords
+from token_server.tokens.claims import is_subject
+from token_server.tokens.model import Account, Subject
+from token_server.tokens.ports import AccountStore, AttemptLimiter, Audit, Clock, Fact
+from token_server.tokens.refusals import (
+    AccountDisabled,
+    AccountUnknown,
+    LoginRefused,
+    PasswordWrong,
+    TemporarilyUnavailable,
+    TooManyAttempts,
+)
+
+_IPV6_HOST_BITS = 64
+
+
+class PasswordLogIn:
+    """The LogIn of tokens/ports.py."""
+
+    def __init__(
+        self,
+        *,
+        accounts: AccountStore,
+        attempts: AttemptLimiter,
+        passwords: Passwords,
+        clock: Clock,
+        audit: Audit,
+    ) -> None:
+        self._accounts = accounts
+        self._attempts = attempts
+        self._passwords = passwords
+        self._clock = clock
+        self._audit = audit
+
+    async def __call__(self, name: str, password: str, *, peer: str) -> Subject:
+        # A name that can be nobody's is not looked up: its caller learns nothing from that.
+        account = await self._accounts.find(Subject(name)) if is_subject(name) else None
+        key = _attempt_key(name, peer)
+        await self._check_attempts(key, account)
+        password_hash = account.password_hash if account else None
+        matches = await self._passwords.verify(password_hash, password)
+        if account is None or account.disabled or not matches:
+            await self._attempts.failed(key, now=self._clock())
+            raise _refusal(account, matches=matches)
+        await self._renew_hash(account, password)
+        self._audit.record(Fact.LOGGED_IN, sub=account.name)
+        return account.name
+
+    async def _check_attempts(self, key: str, account: Account | None) -> None:
+        retry_in = await self._attempts.retry_in(key, now=self._clock())
+        if retry_in is not None:
+            refusal = TooManyAttempts(retry_in)
+            raise refusal.about(sub=account.name) if account else refusal
+
+    async def _renew_hash(self, account: Account, password: str) -> None:
+        if not self._passwords.needs_rehash(account.password_hash):
+            return
+        # It can be done at the next log-in as well, so it fails none.
+        with suppress(TemporarilyUnavailable):
+            await self._accounts.set_password_hash(
+                account.name,
+                await self._passwords.hash(password),
+                # A password that was changed meanwhile stays changed.
+                replacing=account.password_hash,
+                # It is the password of then: only its hash is new.
+                at=account.password_updated_at,
+            )
+
+
+def _refusal(account: Account | None, *, matches: bool) -> LoginRefused:
+    # What was typed as a name may be a password: only an account's own name goes to the log.
+    if account is None:
+        return AccountUnknown()
+    refusal = AccountDisabled() if matches else PasswordWrong()
+    return refusal.about(sub=account.name)
+
+
+def _attempt_key(name: str, peer: str) -> str:
+    """What failures are counted by; a digest, so that the store does not collect what was typed.
+
+    The peer stands first: unlike a name, it holds no NUL.
+    """
+    typed = f"{_network_of(peer)}\0{name}".encode("utf-8", "surrogatepass")
+    return hashlib.sha256(typed).hexdigest()
+
+
+def _network_of(peer: str) -> str:
+    """Who has one IPv6 address has 2^64 of them, and would never be counted twice."""
+    try:
+        address = ip_address(peer)
+    except ValueError:  # a unix socket has no address
+        return peer
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
+        return str(int(address) >> _IPV6_HOST_BITS)
+    return peer

@@ -1,0 +1,25 @@
+"""What several nouns share: a subject as an argument, a moment as text."""
+
+from datetime import datetime
+
+import click
+
+from token_server.tokens.claims import is_subject
+from token_server.tokens.model import Subject
+
+
+def _checked(_ctx: click.Context, _param: click.Parameter, name: str | None) -> Subject | None:
+    if name is not None and not is_subject(name):
+        raise click.BadParameter("1 to 255 printable characters, no space at either end")
+    return None if name is None else Subject(name)
+
+
+subject_argument = click.argument("name", callback=_checked)
+all_of_subject = click.option(
+    "--all", "name", metavar="NAME", callback=_checked, help="End every session of this subject."
+)
+
+
+def written(moment: datetime) -> str:
+    """RFC 3339 in UTC, to the second."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

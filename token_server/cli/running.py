@@ -1,0 +1,31 @@
+"""Runs a command's work against the store: the running server's, or one started for it."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
+from typing import TypeVar
+
+from token_server.app import open_engine
+from token_server.audit import AuditLog
+from token_server.chance import system_clock
+from token_server.settings import Settings, load_settings
+from token_server.store.embedded import embedded_in
+from token_server.store.engine import Engine
+from token_server.tokens.ports import Audit
+
+T = TypeVar("T")
+
+
+def run(work: Callable[[Engine, Settings, Audit], Awaitable[T]]) -> T:
+    """What the work answers. Raises: Problem, TemporarilyUnavailable."""
+    settings = load_settings()
+    # Results have stdout for themselves; the audit lines of a command go where its talk goes.
+    audit = AuditLog(sys.stderr, clock=system_clock)
+
+    async def on_the_store() -> T:
+        async with open_engine(settings) as engine:
+            return await work(engine, settings, audit)
+
+    with embedded_in(settings.store_url.get_secret_value()) or nullcontext():
+        return asyncio.run(on_the_store())

@@ -1,0 +1,119 @@
+"""`users`: the accounts that may log in."""
+
+import json
+import shlex
+from typing import BinaryIO
+
+import click
+
+from token_server.accounts.changes import AccountChanges
+from token_server.accounts.passwords import Passwords
+from token_server.accounts.profile import LARGEST_PROFILE, read_profile
+from token_server.cli.account_changes import accounts_on, change_accounts
+from token_server.cli.names import subject_argument, written
+from token_server.cli.password_input import chosen_password
+from token_server.cli.running import run
+from token_server.settings import Settings
+from token_server.store.engine import Engine
+from token_server.tokens.model import Account, Subject
+from token_server.tokens.ports import Audit
+
+_generate = click.option("--generate", is_flag=True, help="Make the password; print it once.")
+
+
+@click.group(name="users")
+def command() -> None:
+    """Add, list, disable and remove the accounts that may log in."""
+
+
+@command.command()
+@subject_argument
+@_generate
+@click.option("--profile", type=click.File("rb"), help="A JSON object: its public document.")
+def add(name: Subject, profile: BinaryIO | None, *, generate: bool) -> None:
+    """Add an account. Its password is the first line of stdin."""
+    document = read_profile(profile.read(LARGEST_PROFILE + 1)) if profile else "{}"
+    password = chosen_password(generate=generate)
+
+    async def work(changes: AccountChanges) -> None:
+        password_hash = await Passwords().hash(password)
+        await changes.add(name, password_hash=password_hash, profile=document)
+
+    change_accounts(work)
+    _say(f"added {name}")
+    if generate:
+        click.echo(password)
+
+
+@command.command()
+@subject_argument
+@_generate
+def passwd(name: Subject, *, generate: bool) -> None:
+    """Set an account's password: the first line of stdin."""
+    password = chosen_password(generate=generate)
+
+    async def work(changes: AccountChanges) -> None:
+        await changes.set_password(name, password_hash=await Passwords().hash(password))
+
+    change_accounts(work)
+    _say(f"changed the password of {name}; its sessions go on")
+    click.echo(f"hint: token-server sessions end --all {shlex.quote(name)} ends them", err=True)
+    if generate:
+        click.echo(password)
+
+
+@command.command()
+@subject_argument
+def disable(name: Subject) -> None:
+    """Refuse an account's log-ins and end all its sessions."""
+    change_accounts(lambda changes: changes.disable(name))
+    _say(f"disabled {name}; its sessions have ended")
+
+
+@command.command()
+@subject_argument
+def enable(name: Subject) -> None:
+    """Let a disabled account log in again."""
+    change_accounts(lambda changes: changes.enable(name))
+    _say(f"enabled {name}")
+
+
+@command.command()
+@subject_argument
+def remove(name: Subject) -> None:
+    """Forget an account and end all its sessions."""
+    change_accounts(lambda changes: changes.remove(name))
+    _say(f"removed {name}; its sessions have ended")
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+def list_accounts(*, as_json: bool) -> None:
+    """List the accounts, by name."""
+
+    async def work(engine: Engine, settings: Settings, _audit: Audit) -> list[Account]:
+        return await accounts_on(engine, settings).all()
+
+    accounts = run(work)
+    if as_json:
+        click.echo(json.dumps([_row(account) for account in accounts], indent=2))
+        return
+    for account in accounts:
+        state = "disabled" if account.disabled else "enabled"
+        click.echo(f"{state:8}  {written(account.created_at)}  {account.name}")
+
+
+def _row(account: Account) -> dict[str, object]:
+    return {
+        "name": account.name,
+        "disabled": account.disabled,
+        "created_at": written(account.created_at),
+        "updated_at": written(account.updated_at),
+        "password_updated_at": written(account.password_updated_at),
+        "profile": json.loads(account.profile),
+    }
+
+
+def _say(what: str) -> None:
+    # On stderr: on stdout stands a generated password, and nothing else.
+    click.echo(f"token-server: {what}", err=True)
