@@ -1,0 +1,116 @@
+"""What each refusal is on the wire: every type has a row in each dialect."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from authlib.oauth2.rfc6749 import errors
+
+from token_server.tokens import refusals
+from token_server.tokens.model import EndReason
+from token_server.tokens.refusals import Refusal
+from token_server.web.dialects import camel, rfc6749
+from token_server.web.dialects.dialect import Dialect
+from token_server.web.dialects.refusal_table import TITLES, Rows, headers_of
+
+TABLES = {"camel": camel.REFUSALS, "rfc6749": rfc6749.REFUSALS}
+DIALECTS = [camel.DIALECT, rfc6749.DIALECT]
+ARGUMENTS: dict[type[Refusal], tuple[object, ...]] = {
+    refusals.RequestMalformed: ("A member is given twice.",),
+    refusals.MethodNotAllowed: ("GET, HEAD",),
+    refusals.SessionEnded: (EndReason.REUSE,),
+    refusals.TooManyAttempts: (timedelta(seconds=61),),
+}
+
+
+def subclasses(kind: type[Refusal]) -> Iterator[type[Refusal]]:
+    for subclass in kind.__subclasses__():
+        yield subclass
+        yield from subclasses(subclass)
+
+
+ALL = sorted(subclasses(Refusal), key=lambda kind: kind.__name__)
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES.keys())
+@pytest.mark.parametrize("kind", ALL)
+def test_every_refusal_has_a_row(kind: type[Refusal], table: Rows) -> None:
+    """A new type of refusal belongs into the table, or below a type that is there."""
+    assert any(parent in table for parent in kind.__mro__)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+@pytest.mark.parametrize("kind", ALL)
+def test_every_refusal_can_be_written(kind: type[Refusal], dialect: Dialect) -> None:
+    refusal = kind(*ARGUMENTS.get(kind, ())).about(sub="alice", sid="A" * 22)
+    answer = dialect.refuse(refusal, instance="urn:uuid:0")
+    body = bytes(answer.body).decode()
+    assert answer.status_code in TITLES
+    assert "alice" not in body
+    assert refusal.reason not in body or refusal.reason in {
+        "temporarily_unavailable",
+        "too_many_attempts",
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "in_camel", "in_rfc6749", "error_code", "error"),
+    [
+        ("RequestMalformed", 400, 400, "UnexpectedContent", "invalid_request"),
+        ("GrantUnsupported", 400, 400, "UnexpectedContent", "unsupported_grant_type"),
+        ("BodyTooLarge", 413, 413, "UnexpectedContent", "invalid_request"),
+        ("MediaTypeUnsupported", 415, 415, "UnexpectedContent", "invalid_request"),
+        ("TokenMalformed", 401, 400, "InvalidToken", "invalid_grant"),
+        ("TokenForged", 401, 400, "InvalidToken", "invalid_grant"),
+        ("KeyUnknown", 401, 400, "InvalidToken", "invalid_grant"),
+        ("TokenMisplaced", 401, 400, "InvalidToken", "invalid_grant"),
+        ("TokenNotYetValid", 401, 400, "InvalidToken", "invalid_grant"),
+        ("SessionUnknown", 401, 400, "InvalidToken", "invalid_grant"),
+        ("SessionEnded", 401, 400, "InvalidToken", "invalid_grant"),
+        ("TokenReused", 401, 400, "InvalidToken", "invalid_grant"),
+        ("TokenExpired", 401, 400, "ExpiredToken", "invalid_grant"),
+        ("AccountUnknown", 401, 400, "AccessDenied", "invalid_grant"),
+        ("PasswordWrong", 401, 400, "AccessDenied", "invalid_grant"),
+        ("AccountDisabled", 401, 400, "AccessDenied", "invalid_grant"),
+        ("TooManyAttempts", 429, 429, "TooManyAttempts", "too_many_attempts"),
+        ("StoreUnavailable", 503, 503, "ServiceUnavailable", "temporarily_unavailable"),
+        ("StoreMemoryLost", 503, 503, "ServiceUnavailable", "temporarily_unavailable"),
+        ("Overloaded", 503, 503, "ServiceUnavailable", "temporarily_unavailable"),
+        ("MethodNotAllowed", 405, 405, "MethodNotAllowed", "invalid_request"),
+        ("PathUnknown", 404, 404, "NotFound", "invalid_request"),
+        ("InternalFault", 500, 500, "InternalServerError", "server_error"),
+    ],
+)
+def test_the_rows_are_those_of_the_documented_table(
+    kind: str, in_camel: int, in_rfc6749: int, error_code: str, error: str
+) -> None:
+    refusal_type = getattr(refusals, kind)
+    statuses = {"camel": in_camel, "rfc6749": in_rfc6749}
+    for name, table in TABLES.items():
+        row = next(table[parent] for parent in refusal_type.__mro__ if parent in table)
+        assert (row.status, row.error_code, row.error) == (statuses[name], error_code, error)
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES.keys())
+def test_descriptions_hold_only_what_oauth_allows(table: Rows) -> None:
+    """Authlib refuses a description outside RFC 6749 §5.2's characters."""
+    for row in table.values():
+        assert errors.OAuth2Error(description=row.description).description == row.description
+
+
+@pytest.mark.parametrize(
+    ("retry_in", "seconds"),
+    [
+        (timedelta(0), "1"),
+        (timedelta(microseconds=1), "1"),
+        (timedelta(seconds=1), "1"),
+        (timedelta(seconds=1, microseconds=1), "2"),
+        (timedelta(minutes=1), "60"),
+    ],
+)
+def test_who_waits_as_told_has_waited_long_enough(retry_in: timedelta, seconds: str) -> None:
+    assert headers_of(refusals.TooManyAttempts(retry_in)) == {"Retry-After": seconds}
+
+
+def test_an_outage_says_when_to_come_back() -> None:
+    assert headers_of(refusals.StoreUnavailable()) == {"Retry-After": "1"}

@@ -1,0 +1,91 @@
+"""The last rim: a fault of ours is logged without what was sent, and answered as one."""
+
+import httpx
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+from structlog.testing import capture_logs
+from support.web_room import WebRoom
+
+from token_server.web.rim import Rim
+
+pytestmark = pytest.mark.anyio
+
+
+async def failing(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI
+    secret = "s3cret"
+    try:
+        int(secret)
+    except ValueError as fault:
+        raise KeyError(secret) from fault
+
+
+async def test_a_fault_is_answered_in_the_shape_of_refusals() -> None:
+    transport = httpx.ASGITransport(Rim(failing))
+    async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
+        with capture_logs() as logs:
+            answer = await client.get("/")
+    assert answer.status_code == 500
+    assert answer.json()["errorCode"] == "InternalServerError"
+    assert answer.headers["cache-control"] == "no-store"
+    assert [log["instance"] for log in logs] == [answer.json()["instance"]]
+
+
+async def test_the_log_says_where_it_was_and_never_what_was_sent() -> None:
+    """A fault's text may quote a request; its type and its frames do not."""
+    transport = httpx.ASGITransport(Rim(failing))
+    async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
+        with capture_logs() as logs:
+            await client.get("/")
+    [log] = logs
+    assert log["error"] == "KeyError"
+    assert "ValueError" in log["traceback"]
+    assert "in failing" in log["traceback"]
+    # The source line that holds the word stands outside of the frames.
+    assert "s3cret" not in str(log)
+
+
+async def test_a_fault_behind_the_endpoint_is_no_refusal_of_its_dialect() -> None:
+    room = WebRoom()
+    with capture_logs() as logs:
+        answer = await room.token("grantType=RefreshToken&refreshToken=while-we-fail")
+    assert answer.status_code == 500
+    assert [log["error"] for log in logs] == ["RuntimeError"]
+    assert "while-we-fail" not in str(logs)
+    assert room.facts == []
+
+
+async def test_an_answer_cut_short_by_a_fault_gets_no_second_start() -> None:
+    sent: list[Message] = []
+
+    async def begins_and_fails(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise ValueError
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    with capture_logs() as logs:
+        await Rim(begins_and_fails)({"type": "http"}, receive, send)
+    assert [message["type"] for message in sent] == ["http.response.start"]
+    assert [log["error"] for log in logs] == ["ValueError"]
+
+
+async def test_the_server_may_start_and_stop_the_app() -> None:
+    """Lifespan passes through to the router."""
+    incoming: list[Message] = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return incoming.pop(0)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await WebRoom().app({"type": "lifespan"}, receive, send)
+    assert [message["type"] for message in sent] == [
+        "lifespan.startup.complete",
+        "lifespan.shutdown.complete",
+    ]

@@ -1,0 +1,1 @@
+"""One file per wire form: it parses, renders and refuses, and never decides."""

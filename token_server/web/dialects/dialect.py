@@ -1,0 +1,44 @@
+"""What a dialect is, and the values that pass between it and the endpoints."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from starlette.responses import Response
+
+from token_server.tokens.model import TokenPair
+from token_server.tokens.refusals import Refusal
+from token_server.web.wire import Fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshRequest:
+    """One pair for one refresh token."""
+
+    refresh_token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogInRequest:
+    """A first pair for a user name and a password."""
+
+    name: str
+    password: str = field(repr=False)
+    short_term: bool
+
+
+TokenRequest = RefreshRequest | LogInRequest
+
+
+class Refuse(Protocol):
+    def __call__(self, refusal: Refusal, *, instance: str) -> Response:
+        """Say no. `instance` names this one refusal, for the caller and the audit log alike."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    name: str
+    parse: Callable[[Fields], TokenRequest]
+    """Raises: RequestMalformed, GrantUnsupported."""
+    render: Callable[[TokenPair], Response]
+    refuse: Refuse

@@ -1,0 +1,243 @@
+"""Reads HTTP/1.1 strictly: bounded heads, bounded waiting, one Host, no smuggling.
+
+What uvicorn's httptools protocol lets pass and this one refuses is listed in
+`tests/web/test_hardened.py`, row by row.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from enum import Enum, auto
+from http import HTTPStatus
+from typing import Any
+
+import httptools
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from token_server.web.wire import IS_GONE
+
+HTTP_VERSIONS = ("1.1", "1.0")
+
+
+class Stage(Enum):
+    """How much of a request has been read."""
+
+    IDLE = auto()
+    HEAD = auto()
+    BODY = auto()
+
+
+class Unreadable(Exception):
+    """Raised in a callback of the parser, which then stops; tells how to answer."""
+
+    def __init__(self, status: HTTPStatus) -> None:
+        self.status = status
+
+
+class Hardened(HttpToolsProtocol):
+    """One connection. uvicorn makes one of these for each."""
+
+    MAX_HEAD_BYTES = 32_768
+    MAX_HEADERS = 64
+    MAX_PIPELINED = 64
+    RECEIVE_SECONDS = 5.0
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._stage = Stage.IDLE
+        self._head_bytes = 0
+        self._swallowed_bytes = 0
+        self._deadline: asyncio.TimerHandle | None = None
+
+    # The transport speaks.
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_more()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._await_nothing()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        self._swallowed_bytes += len(data)
+        try:
+            self._feed(data)
+        except httptools.HttpParserError as error:
+            cause = error.__context__
+            self._reject(cause.status if isinstance(cause, Unreadable) else HTTPStatus.BAD_REQUEST)
+            return
+        # The parser keeps a header or trailer to itself until it has seen all of it.
+        if self._swallowed_bytes > self.MAX_HEAD_BYTES:
+            self._reject(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        elif self._swallowed_bytes or self._stage is not Stage.IDLE:
+            self._await_more()
+
+    # The parser speaks.
+
+    def on_message_begin(self) -> None:
+        if self._stage is not Stage.IDLE:
+            return
+        super().on_message_begin()
+        self._stage = Stage.HEAD
+        self._head_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        if self._stage is Stage.HEAD:
+            self._count(len(url))
+            super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # RFC 9110 §6.5.1: a trailer must not pass for a header. Nobody here wants trailers.
+        if self._stage is Stage.HEAD:
+            self._count(len(name) + len(value))
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        if self._stage is not Stage.HEAD:
+            return
+        self._check_head()
+        app = self.config.loaded_app
+        self.app = closing_unless_read(app) if self.expect_100_continue else app
+        self.scope[IS_GONE] = self.transport.is_closing  # type: ignore[literal-required]
+        super().on_headers_complete()
+        self._stage = Stage.BODY
+
+    def on_body(self, body: bytes) -> None:
+        self._swallowed_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return  # The parser gives up here; its successor will read the body. See _feed.
+        super().on_message_complete()
+        self._stage = Stage.IDLE
+        self._swallowed_bytes = 0
+        self._await_nothing()
+
+    # What follows from it.
+
+    def _feed(self, data: bytes) -> None:
+        """Parse, and ignore every wish to upgrade (RFC 9110 §7.8).
+
+        On `Upgrade` the parser stops after the head and takes the body for another protocol;
+        Java's and curl's clients, which ask for h2c with each POST, would lose their body.
+        """
+        while True:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                data = data[upgrade.args[0] :]
+                self.parser = httptools.HttpRequestParser(self)
+                # As in HttpToolsProtocol: what follows the last request is nobody's.
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+                self.parser.feed_data(framing_of(self.scope["headers"]))
+            else:
+                return
+
+    def _count(self, size: int) -> None:
+        self._swallowed_bytes = 0
+        self._head_bytes += size
+        if self._head_bytes > self.MAX_HEAD_BYTES or len(self.headers) >= self.MAX_HEADERS:
+            raise Unreadable(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+    def _check_head(self) -> None:
+        version = self.parser.get_http_version()
+        if version not in HTTP_VERSIONS:
+            raise Unreadable(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
+        if self.parser.get_method() == b"CONNECT":
+            raise Unreadable(HTTPStatus.NOT_IMPLEMENTED)
+        # RFC 9112 §3.2.
+        hosts = [value for name, value in self.headers if name == b"host"]
+        # RFC 9112 §6.1: a coding that is not understood, or one in HTTP/1.0, hides where the
+        # body ends.
+        codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
+        framed = not codings or (codings == [b"chunked"] and version == "1.1")
+        if len(hosts) != 1 or not framed or len(self.pipeline) >= self.MAX_PIPELINED:
+            raise Unreadable(HTTPStatus.BAD_REQUEST)
+
+    def _reject(self, status: HTTPStatus) -> None:
+        """Answer and close, but never in the place of an answer owed to an earlier request."""
+        self._await_nothing()
+        if self._stage is Stage.BODY:
+            if not self.cycle.response_started and not self.pipeline:
+                # The app may speak once more before it is told that the connection is gone.
+                self.cycle.disconnected = True
+                self._answer(status)
+            self.transport.close()
+        elif self.cycle is None or self.cycle.response_complete:  # type: ignore[redundant-expr]
+            self._answer(status)
+            self.transport.close()
+        else:
+            self.cycle.keep_alive = False
+
+    def _answer(self, status: HTTPStatus) -> None:
+        text = status.phrase.encode()
+        headers = [
+            *self.server_state.default_headers,
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", str(len(text)).encode()),
+            (b"connection", b"close"),
+        ]
+        lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
+        self.transport.write(STATUS_LINE[status] + lines + b"\r\n" + text)
+
+    def _await_more(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(self.RECEIVE_SECONDS, self._on_deadline)
+
+    def _await_nothing(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _on_deadline(self) -> None:
+        self._deadline = None
+        if self.flow.read_paused:
+            self._await_more()  # It was us who did not read.
+        else:
+            self.transport.abort()
+
+
+def framing_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """A head that tells a parser where the body ends, and nothing else."""
+    lines = [
+        name + b": " + value + b"\r\n"
+        for name, value in headers
+        if name in (b"content-length", b"transfer-encoding")
+    ]
+    return b"".join([b"POST / HTTP/1.1\r\n", *lines, b"\r\n"])
+
+
+def closing_unless_read(app: ASGIApp) -> ASGIApp:
+    """Close after an answer that came before `100 Continue`.
+
+    RFC 9110 §10.1.1: the client may then leave the body out or send it. What comes next on the
+    connection could be either, a body or a request.
+    """
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        is_read = False
+
+        async def read() -> Message:
+            nonlocal is_read
+            is_read = True
+            return await receive()
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start" and not is_read:
+                message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+            await send(message)
+
+        await app(scope, read, answer)
+
+    return wrapped

@@ -1,0 +1,30 @@
+"""A refusal on its way out: told to the operator once, then written by the dialect."""
+
+import uuid
+
+from starlette.responses import Response
+
+from token_server.tokens.ports import Audit, Fact
+from token_server.tokens.refusals import Refusal, RequestMalformed, TokenReused
+from token_server.web.dialects.dialect import Dialect
+
+
+def refused(refusal: Refusal, *, dialect: Dialect, audit: Audit, peer: str) -> Response:
+    """Record the true reason, and answer what a caller may know of it."""
+    instance = new_instance()
+    told: dict[str, str | int] = {
+        **refusal.ids,
+        "reason": refusal.reason,
+        "dialect": dialect.name,
+        "peer": peer,
+        "instance": instance,
+    }
+    if isinstance(refusal, RequestMalformed):
+        told["fault"] = refusal.fault
+    audit.record(Fact.REUSED if isinstance(refusal, TokenReused) else Fact.REFUSED, **told)
+    return dialect.refuse(refusal, instance=instance)
+
+
+def new_instance() -> str:
+    """What ties a caller's complaint to the operator's line (RFC 9457 §3.1.5)."""
+    return uuid.uuid4().urn

@@ -1,0 +1,60 @@
+"""The last rim: what no endpoint has answered becomes an answer here, and faults are logged."""
+
+import traceback
+
+import structlog
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from token_server.tokens.refusals import InternalFault, Refusal
+from token_server.web.dialects import camel
+from token_server.web.refused import new_instance
+
+log = structlog.get_logger(__name__)
+
+
+class Rim:
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except ClientDisconnect:
+            return  # Nobody is there to be answered, and nothing was done.
+        except Exception as fault:  # noqa: BLE001 - the one place where all of them end
+            answer = _answer_to(fault)
+            # An answer cut short says by itself that it failed: the server closes the connection.
+            if not begun:
+                await answer(scope, receive, send)
+
+
+def _answer_to(fault: Exception) -> Response:
+    instance = new_instance()
+    if isinstance(fault, Refusal):
+        return camel.refuse(fault, instance=instance)
+    log.error(
+        "internal fault",
+        error=type(fault).__qualname__,
+        instance=instance,
+        traceback="".join(_frames(fault)),
+    )
+    return camel.refuse(InternalFault(), instance=instance)
+
+
+def _frames(fault: BaseException) -> list[str]:
+    """Where it happened, causes first. Never a fault's own text: it may quote a request."""
+    cause = fault.__cause__ or fault.__context__
+    before = _frames(cause) if cause else []
+    return [*before, f"{type(fault).__qualname__}\n", *traceback.format_tb(fault.__traceback__)]

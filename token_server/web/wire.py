@@ -1,0 +1,153 @@
+"""Strict reading of bodies and forms with their limits, and answers that nobody may store."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Mapping, Sequence
+from urllib.parse import parse_qsl
+
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from token_server.tokens.refusals import BodyTooLarge, MediaTypeUnsupported, RequestMalformed
+
+MAX_BODY_BYTES = 64 * 1024
+MAX_FIELDS = 64
+FORM, JSON = "application/x-www-form-urlencoded", "application/json"
+# RFC 6749 §5.1, for refusals too: an error about a token is worth no less.
+NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+
+IS_GONE = "token_server.is_gone"
+"""In the scope: a function that tells whether the client has hung up (hardened.py)."""
+
+Fields = Sequence[tuple[str, str]]
+"""The members of a form as they were sent: names and values, decoded, in order."""
+
+
+def peer_of(request: Request) -> str:
+    """The address that the request came from."""
+    return request.client.host if request.client else "unknown"
+
+
+async def check_still_there(request: Request) -> None:
+    """Raises: ClientDisconnect, where the client has hung up since it sent the request.
+
+    It may have asked again on another connection, and this one lain in a queue: of the two, only
+    the one that is waited for may count.
+    """
+    # The turn of the event loop in which its hanging up is read, if it has come in.
+    await asyncio.sleep(0)
+    is_gone = request.scope.get(IS_GONE)
+    if is_gone is not None and is_gone():
+        raise ClientDisconnect
+
+
+async def read_body(request: Request) -> bytes:
+    """Read at most MAX_BODY_BYTES.
+
+    Raises: BodyTooLarge; ClientDisconnect, where the client has gone.
+    """
+    _check_announced_length(request.headers)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise BodyTooLarge
+    return bytes(body)
+
+
+async def read_fields(request: Request) -> Fields:
+    """Read the body as a form.
+
+    Raises: MediaTypeUnsupported, BodyTooLarge, RequestMalformed, ClientDisconnect.
+    """
+    check_form(request.headers)
+    return parse_fields(await read_body(request))
+
+
+def check_form(headers: Headers) -> None:
+    """A form, or no word about what it is.
+
+    A charset parameter is no matter: the media type defines none, and senders write ISO-8859-1
+    over bodies of plain ASCII. What is not UTF-8 is refused when it is read.
+    """
+    match headers.getlist("content-type"):
+        case []:
+            return
+        case [content_type]:
+            media_type = content_type.partition(";")[0].strip().lower()
+            if media_type not in ("", FORM):
+                raise MediaTypeUnsupported
+        case _:
+            raise RequestMalformed("The Content-Type is given twice.")
+
+
+def parse_fields(body: bytes) -> Fields:
+    """Take a form apart; a raw `%` or `+` is read as parsers of forms read it."""
+    try:
+        return parse_qsl(
+            body.decode("utf-8"),
+            keep_blank_values=True,
+            strict_parsing=False,
+            encoding="utf-8",
+            errors="strict",
+            max_num_fields=MAX_FIELDS,
+        )
+    except UnicodeDecodeError:
+        raise RequestMalformed("The body is not UTF-8.") from None
+    except ValueError:
+        raise RequestMalformed("The body has too many members.") from None
+
+
+def members(fields: Fields) -> Mapping[str, str]:
+    """Each member by its comparable name; empty ones count as absent (RFC 6749 §3.1)."""
+    by_name: dict[str, str] = {}
+    for name, value in fields:
+        # RFC 6749 §3.2: a member MUST NOT be included more than once, an empty one neither.
+        if comparable(name) in by_name:
+            raise RequestMalformed("A member is given twice.")
+        by_name[comparable(name)] = value
+    return {name: value for name, value in by_name.items() if value}
+
+
+def comparable(name: str) -> str:
+    """A name without case and underscores: `RefreshToken` and `refresh_token` are one."""
+    # Case is ASCII's: U+212A, the Kelvin sign, is no `k`.
+    return name.replace("_", "").lower() if name.isascii() else name
+
+
+def is_true(value: str | None) -> bool:
+    """Read a flag; an absent one is false."""
+    if value is None:
+        return False
+    try:
+        return _BOOLEANS[value.lower()]
+    except KeyError:
+        raise RequestMalformed("A flag is neither true nor false.") from None
+
+
+def json_answer(
+    status: int,
+    content: Mapping[str, object],
+    *,
+    media_type: str = JSON,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """JSON in ASCII, its members in the given order, never to be stored."""
+    body = json.dumps(content, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return Response(
+        body.encode("ascii"), status, {**NO_STORE, **(headers or {})}, media_type=media_type
+    )
+
+
+def no_content() -> Response:
+    return Response(status_code=204, headers=NO_STORE)
+
+
+def _check_announced_length(headers: Headers) -> None:
+    # What is no number here is for the HTTP parser to refuse; the bytes are counted anyway.
+    with contextlib.suppress(ValueError):
+        if int(headers.get("content-length", "0")) > MAX_BODY_BYTES:
+            raise BodyTooLarge
