@@ -5,15 +5,15 @@ BIN    := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check lint types lock
+.PHONY: help install run demo test check lint types chaos keys-init keys-list jwks user token
 
 help: ## print this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-24s %s\n", $$1 ($$1=="user"||$$1=="token"?" NAME=…":""), $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1 ($$1=="user"||$$1=="token"?" NAME=…":""), $$2}' $(MAKEFILE_LIST)
 
-install: $(INSTALLED) ## make .venv with the package and its tools (nothing to do when current)
+install: $(INSTALLED) ## make .venv with the package and its tools (no-op when current)
 
 $(INSTALLED): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed; name one with PYTHON=…")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed\nhint: name one with PYTHON=…")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
@@ -22,13 +22,34 @@ $(INSTALLED): requirements.lock pyproject.toml
 run: install ## install, then serve in the foreground
 	@exec $(BIN)/token-server serve
 
+demo: install ## against a running server: log in, refresh, ask again, reuse, verify
+	@$(BIN)/token-server demo
+
+user: install ## add an account; prints its generated password once
+	@$(BIN)/token-server users add "$(NAME)" --generate
+
+token: install ## begin a session; prints its first pair as JSON
+	@$(BIN)/token-server sessions issue "$(NAME)"
+
+keys-init: install ## make the first keyset (`make run` does it where there is none)
+	@$(BIN)/token-server keys init
+
+keys-list: install ## show the signing keys and their states
+	@$(BIN)/token-server keys list
+
+jwks: install ## print the public JWK Set
+	@$(BIN)/token-server keys jwks
+
 test: install ## everything a fresh machine can run
 	$(BIN)/pytest
+
+chaos: install ## the long profiles: many more histories, kills and cut connections
+	$(BIN)/pytest --hypothesis-profile=long --timeout=1800 tests/property tests/e2e
+
+check: lint types test ## lint, types, test: what CI runs
 
 lint: install
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
 types: install
 	$(BIN)/mypy
-
-check: lint types test ## lint, types, test: what CI runs

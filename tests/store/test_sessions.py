@@ -10,6 +10,8 @@ from support.moments import MovableClock
 from support.sessions import ALICE, POLICY, Desk, outcome_of, session_of, sessions_on
 
 from token_server.store import names
+from token_server.store.engine import Engine
+from token_server.store.session_list import SessionList
 from token_server.tokens.model import LEEWAY, EndReason, NewSession, Session, Subject
 from token_server.tokens.moments import to_micros
 from token_server.tokens.ports import (
@@ -161,6 +163,50 @@ async def test_a_subject_with_braces_keeps_to_itself(desk: Desk, clock: MovableC
     session = await desk.begin(clock(), odd)
     assert names.subject_of(names.session(odd, session.sid)) == odd
     assert outcome_of(await desk.show(session, 0, clock())) is Outcome.ROTATED
+
+
+async def test_our_own_retry_of_a_beginning_begins_nothing_twice(
+    desk: Desk, clock: MovableClock
+) -> None:
+    attempt = desk.attempt()
+    new = _new(await desk.begin(clock(), Subject("bob")))
+    tries = [replace(new, subject=ALICE, began_at=clock()) for _ in range(2)]
+    tries[1] = replace(tries[1], began_at=clock() + timedelta(seconds=1))
+    first, second = [
+        await desk.sessions.begin(one, policy=POLICY, attempt=attempt, of_account=False)
+        for one in tries
+    ]
+    assert first == second
+
+
+async def test_a_server_whose_clock_is_behind_hides_no_newer_session_from_ending_all(
+    desk: Desk, clock: MovableClock
+) -> None:
+    newest = await desk.begin(clock())
+    clock.move(hours=-1)
+    await desk.begin(clock())
+    clock.move(hours=-1)
+    await desk.sessions.end_all(ALICE, now=clock())
+    assert await desk.show(newest, 0, clock()) == Ended(because=EndReason.ALL_ENDED)
+
+
+async def test_only_live_sessions_are_listed(
+    desk: Desk, redis: Redis, clock: MovableClock
+) -> None:
+    listed = SessionList(Engine(redis, waits_for_fsync=False))
+    first, second, third = [await desk.begin(clock()) for _ in range(3)]
+    await desk.sessions.end(ALICE, first.sid, because=EndReason.LOGOUT, attempt=desk.attempt())
+    await redis.delete(names.session(ALICE, second.sid))
+    assert await listed.live(ALICE) == [third]
+    fields = await redis.hkeys(names.subject_record(ALICE))
+    assert set(fields) == {b"newest", third.sid.encode()}
+    found = await listed.find(first.sid)
+    assert found is not None
+    assert found.ended is EndReason.LOGOUT
+    await desk.sessions.end_all(ALICE, now=clock())
+    found = await listed.find(third.sid)
+    assert found is not None
+    assert found.ended is EndReason.ALL_ENDED
 
 
 def _new(session: Session) -> NewSession:

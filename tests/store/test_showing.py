@@ -94,6 +94,17 @@ async def test_without_grace_and_recovery_a_spent_token_ends_the_session_at_once
     assert await strict.show(session, 0, clock()) == Reused()
 
 
+async def test_a_clock_that_stepped_back_gives_no_grace_where_there_is_none(
+    desk: Desk, clock: MovableClock
+) -> None:
+    none = timedelta(0)
+    strict = desk.with_policy(replace(POLICY, grace_period=none, recovery_period=none))
+    session = await strict.begin(clock())
+    await strict.show(session, 0, clock())
+    clock.move(seconds=-1)
+    assert await strict.show(session, 0, clock()) == Reused()
+
+
 async def test_recovery_ends_with_its_period(desk: Desk, clock: MovableClock) -> None:
     desk = desk.with_policy(replace(POLICY, recovery_period=timedelta(hours=1)))
     session = await desk.begin(clock())

@@ -4,6 +4,7 @@ Which outcome a shown refresh token has stands at the head of `store/scripts/ref
 decided there, in one step with what it changes.
 """
 
+from datetime import datetime
 from typing import assert_never
 
 from token_server.tokens.claims import (
@@ -87,15 +88,16 @@ class TokenRules:
         if isinstance(begun, AccountBarred):
             raise AccountDisabled().about(sub=subject)
         self._audit.record(Fact.SESSION_STARTED, **_ids_of(begun))
-        return self._pair(begun)
+        return self._pair(begun, now)
 
     async def refresh(self, unverified_token: str) -> TokenPair:
         """Exchange a refresh token for the pair that is its due (RFC 6749 §6).
 
         Raises: TokenRefused, TemporarilyUnavailable.
         """
-        token = self._genuine_refresh_token(unverified_token)
+        # The moment it arrived, not the one when the store is asked: see refresh.lua on late ones.
         now = self._clock()
+        token = self._genuine_refresh_token(unverified_token, now)
         showing = await self._store.show(
             token,
             policy=self._policy,
@@ -103,10 +105,9 @@ class TokenRules:
             attempt=self._ids.attempt(),
             now=now,
         )
-        session = _handed_session(showing, token)
-        pair = self._pair(session.session)
-        self._audit.record(Fact(session.outcome), **_ids_of(session.session))
-        return pair
+        handed = _handed(showing, token)
+        self._audit.record(Fact(handed.outcome), **_ids_of(handed.session))
+        return self._pair(handed.session, now)
 
     async def log_out(self, unverified_token: str) -> None:
         """End the session of a live access token.
@@ -126,18 +127,15 @@ class TokenRules:
             Fact.SESSION_ENDED, sid=token.sid, sub=token.subject, because=EndReason.LOGOUT
         )
 
-    def _genuine_refresh_token(self, unverified_token: str) -> RefreshToken:
-        # Cheapest first: a refusal must cost less than the RSA work it saves (issue of peers
-        # whose clients repeat a dead token for days).
-        now = self._clock()
+    def _genuine_refresh_token(self, unverified_token: str, now: datetime) -> RefreshToken:
+        # Cheapest first: there are clients that repeat a dead token for days.
         unverified = self._signer.unpack(unverified_token)
         token = read_refresh_token(unverified.unverified_claims, ids=self._token_ids, now=now)
         self._signer.verify(unverified, now)
         return token
 
-    def _pair(self, session: Session) -> TokenPair:
+    def _pair(self, session: Session, now: datetime) -> TokenPair:
         """The session's current pair: the same bytes each time, RS512 being deterministic."""
-        now = self._clock()
         access = access_claims(session, self._token_ids, issuer=self._issuer)
         refresh = refresh_claims(session, self._token_ids)
         return TokenPair(
@@ -147,7 +145,7 @@ class TokenRules:
         )
 
 
-def _handed_session(showing: Showing, token: RefreshToken) -> Handed:
+def _handed(showing: Showing, token: RefreshToken) -> Handed:
     ids = {"sid": token.sid, "sub": token.subject, "token_id": token.token_id}
     match showing:
         case Handed():

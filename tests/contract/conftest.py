@@ -1,0 +1,48 @@
+"""The whole app in this process, on a real store with real keys, by a clock that tests move."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from redis.asyncio import Redis
+from support.moments import MovableClock
+from support.worlds import World
+
+from token_server.app import keys_directory, open_app
+from token_server.chance import system_clock
+from token_server.settings import load_settings
+
+
+@pytest.fixture(scope="session")
+def keys_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("keyset") / "keys"
+    keys_directory(load_settings({"TOKEN_SERVER_KEYS_DIR": str(folder)})).ensure_first(
+        key_size=2048, now=system_clock()
+    )
+    return folder
+
+
+@pytest.fixture
+def overrides() -> dict[str, str]:
+    """Settings of a test; parametrize it to change them."""
+    return {}
+
+
+@pytest.fixture
+async def world(
+    redis: Redis, store_socket: Path, keys_dir: Path, overrides: dict[str, str]
+) -> AsyncIterator[World]:
+    await redis.flushall()
+    settings = load_settings(
+        {
+            "TOKEN_SERVER_STORE_URL": f"unix://{store_socket}",
+            "TOKEN_SERVER_KEYS_DIR": str(keys_dir),
+            **{f"TOKEN_SERVER_{name}": value for name, value in overrides.items()},
+        }
+    )
+    clock = MovableClock()
+    async with open_app(settings, clock=clock) as app:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
+            yield World(client, clock, settings, redis)

@@ -1,0 +1,155 @@
+"""A session as its client lives it, by a clock that moves."""
+
+import pytest
+from support.worlds import PASSWORD, TOKEN, World, pair_in
+
+from token_server.tokens.model import Subject
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_log_in_refresh_refresh_again_reuse_log_out(world: World) -> None:
+    first = await world.log_in()
+    second = await world.refresh(first["refresh_token"])
+    again = await world.refresh(first["refresh_token"])
+    assert again.content == second.content
+    third = pair_in(await world.refresh(pair_in(second)["refresh_token"]))
+    assert (await world.log_out(third["access_token"])).status_code == 204
+    for dead in (first, pair_in(second), third):
+        assert (await world.refresh(dead["refresh_token"])).status_code == 401
+        assert (await world.log_out(dead["access_token"])).status_code == 401
+
+
+async def test_reuse_ends_the_whole_session(world: World) -> None:
+    first = await world.log_in()
+    second = pair_in(await world.refresh(first["refresh_token"]))
+    third = pair_in(await world.refresh(second["refresh_token"]))
+    assert (await world.refresh(first["refresh_token"])).status_code == 401
+    assert (await world.refresh(third["refresh_token"])).status_code == 401
+    assert (await world.log_out(third["access_token"])).status_code == 401
+
+
+async def test_a_lost_answer_found_out_late_gets_a_fresh_pair_and_the_void_one_ends_the_session(
+    world: World,
+) -> None:
+    first = await world.log_in()
+    lost = pair_in(await world.refresh(first["refresh_token"]))
+    world.clock.move(hours=30)
+    fresh = pair_in(await world.refresh(first["refresh_token"]))
+    assert fresh["refresh_token"] != lost["refresh_token"]
+    pair_in(await world.refresh(fresh["refresh_token"]))
+    assert (await world.refresh(lost["refresh_token"])).status_code == 401
+    assert (await world.refresh(fresh["refresh_token"])).status_code == 401
+
+
+async def test_the_void_successor_ends_the_session_also_before_the_fresh_pair_is_used(
+    world: World,
+) -> None:
+    first = await world.log_in()
+    lost = pair_in(await world.refresh(first["refresh_token"]))
+    world.clock.move(seconds=61)
+    fresh = pair_in(await world.refresh(first["refresh_token"]))
+    assert (await world.refresh(lost["refresh_token"])).status_code == 401
+    assert (await world.refresh(fresh["refresh_token"])).status_code == 401
+
+
+async def test_a_repeat_late_in_the_grace_period_answers_the_same_bytes(world: World) -> None:
+    first = await world.log_in()
+    answer = await world.refresh(first["refresh_token"])
+    world.clock.move(seconds=59)
+    assert (await world.refresh(first["refresh_token"])).content == answer.content
+
+
+async def test_both_spellings_refresh_one_session(world: World) -> None:
+    first = await world.log_in()
+    second = pair_in(
+        await world.ask(grant_type="refresh_token", refresh_token=first["refresh_token"])
+    )
+    third = pair_in(await world.refresh(second["refresh_token"]))
+    assert third["refresh_token"] != second["refresh_token"]
+
+
+async def test_an_expired_refresh_token_says_so_and_only_that(world: World) -> None:
+    first = await world.log_in()
+    world.clock.move(days=14)
+    camel = await world.refresh(first["refresh_token"])
+    assert (camel.status_code, camel.json()["errorCode"]) == (401, "ExpiredToken")
+    rfc = await world.ask(grant_type="refresh_token", refresh_token=first["refresh_token"])
+    assert (rfc.status_code, rfc.json()["error"]) == (400, "invalid_grant")
+
+
+async def test_a_session_slides_for_as_long_as_it_is_used(world: World) -> None:
+    pair = await world.log_in()
+    for _ in range(5):
+        world.clock.move(days=13)
+        pair = pair_in(await world.refresh(pair["refresh_token"]))
+
+
+async def test_a_short_term_session_expires_a_quarter_of_an_hour_after_its_access_token(
+    world: World,
+) -> None:
+    pair = await world.log_in(use_short_term_refresh="true")
+    world.clock.move(minutes=29, seconds=58)
+    pair = pair_in(await world.refresh(pair["refresh_token"]))
+    world.clock.move(minutes=30)
+    assert (await world.refresh(pair["refresh_token"])).json()["errorCode"] == "ExpiredToken"
+
+
+async def test_disabling_an_account_ends_its_sessions_and_enabling_revives_none(
+    world: World,
+) -> None:
+    pair = await world.log_in()
+    await world.accounts.disable(Subject("alice"))
+    refused = await world.ask(grantType="Password", userName="alice", password=PASSWORD)
+    assert (refused.status_code, refused.json()["errorCode"]) == (401, "AccessDenied")
+    await world.accounts.enable(Subject("alice"))
+    assert (await world.refresh(pair["refresh_token"])).status_code == 401
+    assert (await world.log_out(pair["access_token"])).status_code == 401
+    await world.log_in()
+
+
+async def test_unknown_user_wrong_password_and_disabled_account_answer_the_same(
+    world: World,
+) -> None:
+    await world.add_account("alice")
+    await world.add_account("bob")
+    await world.accounts.disable(Subject("bob"))
+    tries = [("nobody", PASSWORD), ("alice", "wrong"), ("bob", PASSWORD)]
+    answers = [
+        await world.ask(grantType="Password", userName=name, password=password)
+        for name, password in tries
+    ]
+    bodies = [answer.json() for answer in answers]
+    assert len({tuple(sorted({**body, "instance": ""}.items())) for body in bodies}) == 1
+    assert {answer.status_code for answer in answers} == {401}
+
+
+async def test_an_emptied_store_answers_503_and_logs_nobody_out(world: World) -> None:
+    pair = await world.log_in()
+    await world.redis.flushall()
+    for answer in (
+        await world.refresh(pair["refresh_token"]),
+        await world.client.get("/readyz"),
+    ):
+        assert answer.status_code == 503
+        assert int(answer.headers["Retry-After"]) >= 1
+
+
+async def test_a_dead_token_shown_in_a_tight_loop_is_limited_and_a_live_one_is_not(
+    world: World,
+) -> None:
+    pair = await world.log_in()
+    live = pair_in(await world.refresh(pair["refresh_token"]))
+    dead = live["access_token"]
+    statuses = [(await world.refresh(dead)).status_code for _ in range(70)]
+    assert (statuses[0], statuses[-1]) == (401, 429)
+    limited = await world.refresh(dead)
+    assert int(limited.headers["Retry-After"]) >= 1
+    pair_in(await world.refresh(live["refresh_token"]))
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "HEAD"])
+async def test_a_wrong_method_is_told_the_right_ones(world: World, method: str) -> None:
+    answer = await world.client.request(method, TOKEN)
+    assert answer.status_code == 405
+    assert {word.strip() for word in answer.headers["Allow"].split(",")} == {"POST", "DELETE"}

@@ -1,0 +1,84 @@
+"""The command line beside a running server, and without one."""
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import httpx
+from support.forms import log_in, log_out, refresh, tokens
+from support.server import Server
+
+
+def test_sessions_are_begun_listed_and_ended(server: Server, client: httpx.Client) -> None:
+    first, second = server.pair("listed"), server.pair("listed", "--short-term")
+    rows = json.loads(server.cli("sessions", "list", "listed", "--json"))
+    assert [row["short_term"] for row in rows] == [False, True]
+    assert rows[0]["sid"] in server.cli("sessions", "list", "listed")
+    server.cli("sessions", "end", rows[0]["sid"])
+    assert refresh(client, first["refresh_token"]).status_code == 401
+    (left,) = json.loads(server.cli("sessions", "list", "listed", "--json"))
+    assert left["sid"] == rows[1]["sid"]
+    server.cli("sessions", "end", "--all", "listed")
+    assert refresh(client, second["refresh_token"]).status_code == 401
+    assert json.loads(server.cli("sessions", "list", "listed", "--json")) == []
+
+
+def test_sessions_issue_prints_the_camel_answer(server: Server) -> None:
+    assert list(server.pair()) == [
+        *("access_token", "refresh_token", "accessTokenExpiresAt", "refreshTokenExpiresAt"),
+        *("accessToken", "refreshToken", "token_type", "expires_in"),
+    ]
+
+
+def test_ending_a_session_that_is_not_there_fails_with_a_hint(server: Server) -> None:
+    for sid in ("A" * 22, "nonsense", "*"):
+        done = server.run("sessions", "end", sid)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("error: ")
+        assert "\nhint: " in done.stderr
+
+
+def test_wrong_usage_exits_with_2(server: Server) -> None:
+    for words in (["sessions", "end"], ["sessions", "issue"], ["users", "add", " "], ["nonsense"]):
+        assert server.run(*words).returncode == 2
+
+
+def test_an_account_logs_in_until_it_is_disabled(server: Server, client: httpx.Client) -> None:
+    server.cli("users", "add", "carol", stdin="first password\n")
+    pair = tokens(log_in(client, "carol", "first password"))
+    server.cli("users", "passwd", "carol", stdin="second password\n")
+    assert log_in(client, "carol", "first password").status_code == 401
+    tokens(log_in(client, "carol", "second password"))
+    server.cli("users", "disable", "carol")
+    assert log_in(client, "carol", "second password").status_code == 401
+    assert log_out(client, pair["access_token"]).status_code == 401
+    assert server.run("sessions", "issue", "carol").returncode == 1
+    server.cli("users", "remove", "carol")
+    assert "carol" not in server.cli("users", "list")
+
+
+def test_the_command_line_starts_the_store_for_itself_where_no_server_runs(
+    tmp_path: Path, own_server: Callable[..., AbstractContextManager[Server]]
+) -> None:
+    alone = Server(tmp_path)
+    alone.cli("keys", "init")
+    pair = alone.pair("early")
+    password = alone.user("early")
+    with own_server() as server, httpx.Client(base_url=server.url, timeout=10) as client:
+        tokens(refresh(client, pair["refresh_token"]))
+        tokens(log_in(client, "early", password))
+
+
+def test_the_demo_shows_a_whole_session(server: Server) -> None:
+    lines = server.cli("demo").splitlines()
+    assert [line.split()[0] for line in lines if line[0] != " "] == [
+        *("200", "200", "200", "200", "401", "401", "200"),
+    ]
+    assert "   the same bytes: yes" in lines
+    assert any(line.startswith("   verified: demo-") for line in lines)
+
+
+def test_the_demo_says_so_where_no_server_runs(tmp_path: Path) -> None:
+    told = Server(tmp_path).told("demo")
+    assert told.startswith("error: nothing answers at ")

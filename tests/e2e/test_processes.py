@@ -1,0 +1,89 @@
+"""The processes of a server: what dies is replaced, and nothing is left behind."""
+
+import os
+import signal
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import httpx
+from support.forms import refresh
+from support.processes import is_alive, wait_until
+from support.server import Server
+
+OwnServer = Callable[..., AbstractContextManager[Server]]
+WORKER = "worker"
+
+
+def test_a_killed_parent_leaves_no_process_behind(own_server: OwnServer) -> None:
+    with own_server() as server:
+        assert server.process is not None
+        family = [server.process.pid, *server.children()]
+        assert len(family) >= 4  # parent, two workers, store
+        server.process.kill()
+        server.process.wait()
+        wait_until(lambda: not any(map(is_alive, family)), seconds=5)
+
+
+def test_a_killed_worker_is_replaced_and_its_queue_is_served(own_server: OwnServer) -> None:
+    with own_server() as server:
+        token = server.pair()["refresh_token"]
+        for worker in server.pids(WORKER):
+            os.kill(worker, signal.SIGKILL)
+
+        def is_served_by_two() -> bool:
+            with httpx.Client(base_url=server.url, timeout=5) as client:
+                served = refresh(client, token).status_code == 200
+            return served and len(server.pids(WORKER)) == 2
+
+        wait_until(is_served_by_two, seconds=2)
+
+
+def test_sigterm_stops_everything_and_is_a_good_end(own_server: OwnServer) -> None:
+    with own_server() as server:
+        family = server.children()
+        assert server.stop() == 0
+        assert not any(map(is_alive, family))
+        assert "Traceback" not in server.err
+
+
+def test_a_restarted_server_knows_its_sessions_and_keys(own_server: OwnServer) -> None:
+    with own_server() as server:
+        token = server.pair()["refresh_token"]
+        server.stop()
+        server.start()
+        with httpx.Client(base_url=server.url, timeout=5) as client:
+            assert refresh(client, token).status_code == 200
+
+
+def fails_to_start(server: Server) -> str:
+    """The one line on stderr that says why."""
+    server.start(wait=False)
+    assert server.process is not None
+    assert server.process.wait(30) == 1
+    lines = server.err.splitlines()
+    assert [line.split(":")[0] for line in lines] in (["error"], ["error", "hint"]), lines
+    return lines[0]
+
+
+def test_a_second_server_on_the_same_port_says_so(own_server: OwnServer, tmp_path: Path) -> None:
+    with own_server() as server:
+        other = tmp_path / "other"
+        other.mkdir()
+        second = Server(other, port=server.port)
+        assert f"port {server.port}" in fails_to_start(second)
+
+
+def test_an_unwritable_keys_directory_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    server = Server(tmp_path, {"KEYS_DIR": str(tmp_path / "file" / "keys")})
+    assert str(tmp_path / "file") in fails_to_start(server)
+
+
+def test_a_bad_setting_says_so(tmp_path: Path) -> None:
+    assert "GRACE_PERIOD" in fails_to_start(Server(tmp_path, {"GRACE_PERIOD": "a while"}))
+
+
+def test_a_store_that_is_not_there_says_so(tmp_path: Path) -> None:
+    server = Server(tmp_path, {"STORE_URL": f"unix://{tmp_path}/nothing"})
+    assert "store" in fails_to_start(server)

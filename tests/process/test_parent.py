@@ -1,0 +1,47 @@
+"""A worker notices that its parent is gone, also where the kernel does not say so."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+from support.processes import is_alive, wait_until
+
+FAMILY = """
+import subprocess, sys, os
+child = subprocess.Popen([sys.executable, "-c", sys.argv[1], str(os.getpid())])
+print(child.pid, flush=True)
+child.wait()
+"""
+WATCHING = """
+import sys
+from token_server.process.parent import watch
+print("begun", flush=True)
+watch(int(sys.argv[1]))
+"""
+TIED = """
+import signal, sys
+from token_server.process.parent import die_with
+die_with(int(sys.argv[1]))
+print("begun", flush=True)
+signal.pause()
+"""
+
+
+@pytest.mark.parametrize("program", [WATCHING, TIED], ids=["watching", "tied"])
+def test_a_child_dies_soon_after_its_parent(program: str) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", FAMILY, program], stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout
+        child = int(parent.stdout.readline())
+        assert parent.stdout.readline() == "begun\n"
+        parent.kill()
+    wait_until(lambda: not is_alive(child), seconds=5)
+
+
+@pytest.mark.parametrize("program", [WATCHING, TIED], ids=["watching", "tied"])
+def test_a_child_whose_parent_went_before_dies_at_once(program: str) -> None:
+    somebody_else = "1"
+    done = subprocess.run([sys.executable, "-c", program, somebody_else], check=False, timeout=20)
+    assert done.returncode == -signal.SIGKILL

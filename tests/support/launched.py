@@ -1,0 +1,108 @@
+"""A launcher of its own process, with workers that run a small app of the tests."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from support.launched_apps import GATE
+from support.processes import is_alive, wait_until
+from support.server import children_of, command_line
+
+TESTS = Path(__file__).parent.parent
+UNREACHABLE_STORE = "redis://:canary@127.0.0.1:1/0"
+
+
+@dataclass
+class Launched:
+    process: "subprocess.Popen[bytes]"
+    folder: Path
+
+    @property
+    def said(self) -> str:
+        """All that was written to stderr until now."""
+        return (self.folder / "err").read_text()
+
+    @property
+    def url(self) -> str:
+        """Where it serves; waits until it says so."""
+        pattern = re.compile(r"^serving (\S+) with \d+ workers?$", re.MULTILINE)
+        wait_until(lambda: bool(pattern.search(self.said)) or self.process.poll() is not None)
+        found = pattern.search(self.said)
+        assert found, self.said
+        return found[1]
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    def workers(self) -> list[int]:
+        return [pid for pid in self.children() if "process.worker" in command_line(pid)]
+
+    def children(self) -> list[int]:
+        return children_of(self.process.pid)
+
+    def get(self, path: str, *, seconds: float = 30) -> str:
+        return httpx.get(f"{self.url}{path}", timeout=seconds).text
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(how)
+        return self.process.wait(30)
+
+    def open_gate(self, word: str = "passed") -> None:
+        """Let whoever waits there pass; returns once somebody did."""
+        (self.folder / GATE).write_text(word)
+
+
+def launch(
+    folder: Path,
+    settings: Mapping[str, str] | None = None,
+    *,
+    opener: str = "open_app",
+    start_up_seconds: float = 30,
+    drain_seconds: int = 20,
+) -> Launched:
+    if not (folder / GATE).exists():
+        os.mkfifo(folder / GATE)
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith("TOKEN_SERVER_")
+    }
+    given = {"PORT": "0", "WORKERS": "2", "STORE_URL": UNREACHABLE_STORE} | dict(settings or {})
+    ours = {f"TOKEN_SERVER_{name}": value for name, value in given.items()}
+    limits = (str(start_up_seconds), str(drain_seconds))
+    with (folder / "err").open("wb") as err:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "support.launch", opener, *limits],
+            cwd=folder,
+            env={**inherited, **ours, "PYTHONPATH": str(TESTS)},
+            stdin=subprocess.DEVNULL,
+            stderr=err,
+        )
+    return Launched(process, folder)
+
+
+@contextmanager
+def launched(
+    folder: Path,
+    settings: Mapping[str, str] | None = None,
+    *,
+    opener: str = "open_app",
+    drain_seconds: int = 20,
+) -> Iterator[Launched]:
+    """Serving, and gone at the end."""
+    server = launch(folder, settings, opener=opener, drain_seconds=drain_seconds)
+    try:
+        assert server.url
+        yield server
+    finally:
+        family = [server.process.pid, *server.children()]
+        server.process.kill()
+        server.process.wait()
+        wait_until(lambda: not any(map(is_alive, family)))

@@ -1,0 +1,93 @@
+"""Apps with which the launcher is tested: openers, as worker.py wants them."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from token_server.problems import Problem
+from token_server.settings import Settings
+from token_server.store.connect import connect
+
+GATE = "gate"
+"""A FIFO in the working directory. Whoever opens it to read waits until a test opens it, too."""
+LAST_WORDS = "last-words"
+
+
+@asynccontextmanager
+async def open_app(settings: Settings) -> AsyncIterator[Starlette]:
+    hung_up = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hung_up.set)
+
+    async def settings_(_: Request) -> Response:
+        return PlainTextResponse(f"{settings.issuer} {settings.store_url.get_secret_value()}")
+
+    async def hung_up_(_: Request) -> Response:
+        await hung_up.wait()
+        return PlainTextResponse("hung up")
+
+    yield Starlette(
+        routes=[
+            Route("/pid", answering(pid)),
+            Route("/held", answering(pass_gate)),
+            Route("/dies", answering(die)),
+            Route("/settings", settings_),
+            Route("/hung-up", hung_up_),
+        ]
+    )
+
+
+@asynccontextmanager
+async def open_app_that_needs_its_store(settings: Settings) -> AsyncIterator[Starlette]:
+    """Writes down at its end whether the store was still there."""
+    async with connect(settings.store_url.get_secret_value()) as client, open_app(settings) as app:
+        yield app
+        await asyncio.to_thread(Path(LAST_WORDS).write_text, f"{await client.ping()}")
+
+
+@asynccontextmanager
+async def open_gate_first(settings: Settings) -> AsyncIterator[Starlette]:
+    """Not open until a test lets it pass."""
+    await pass_gate()
+    async with open_app(settings) as app:
+        yield app
+
+
+@asynccontextmanager
+async def open_with_a_problem(_: Settings) -> AsyncIterator[Starlette]:
+    yield broken(Problem("the moon is full", hint="wait for a new one"))
+
+
+@asynccontextmanager
+async def open_with_a_fault(_: Settings) -> AsyncIterator[Starlette]:
+    yield broken(ZeroDivisionError("canary"))
+
+
+def broken(fault: Exception) -> Starlette:
+    raise fault
+
+
+async def pid() -> str:
+    return str(os.getpid())
+
+
+async def pass_gate() -> str:
+    return await asyncio.to_thread(Path(GATE).read_text)
+
+
+async def die() -> str:
+    os._exit(3)
+
+
+def answering(make: Callable[[], Awaitable[str]]) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(_: Request) -> Response:
+        return PlainTextResponse(await make())
+
+    return endpoint

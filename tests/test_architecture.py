@@ -1,0 +1,84 @@
+"""The house: arrows point down, every module has a rule, and nothing grows too large."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "token_server"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+SOURCES = [
+    *MODULES,
+    *sorted((ROOT / "tests").rglob("*.py")),
+    *sorted((ROOT / "bench").rglob("*.py")),
+]
+
+SPOKES = {"accounts", "audit", "chance", "logs", "signing", "store", "web"}
+MAY_IMPORT: dict[str, set[str]] = {
+    "problems": set(),
+    "tokens": set(),
+    "settings": {"tokens", "problems"},
+    **{spoke: {"tokens", "problems"} for spoke in SPOKES},
+    "app": {"settings", "tokens", "problems", *SPOKES},
+    # It runs the app, reads HTTP as the web room says, and keeps the embedded store alive.
+    "process": {"app", "settings", "problems", "store", "web"},
+    "cli": {"app", "process", "settings", "tokens", "problems", *SPOKES},
+    "__main__": {"cli"},
+    "__init__": set(),
+}
+PURE = {
+    *("collections", "dataclasses", "datetime", "enum", "re", "typing"),
+    *("hashlib", "hmac", "uuid", "token_server"),
+}
+
+
+def room_of(module: Path) -> str:
+    return module.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imports_of(module: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: relative import"
+            yield node.module or ""
+
+
+def test_every_module_has_a_rule() -> None:
+    assert {room_of(module) for module in MODULES} <= set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_arrows_point_down(module: Path) -> None:
+    room = room_of(module)
+    ours = {name.split(".")[1] for name in imports_of(module) if name.startswith("token_server.")}
+    assert ours <= MAY_IMPORT[room] | {room}
+
+
+@pytest.mark.parametrize("module", sorted((PACKAGE / "tokens").glob("*.py")), ids=lambda p: p.stem)
+def test_the_rules_have_no_io_no_clock_and_no_randomness(module: Path) -> None:
+    assert {name.split(".")[0] for name in imports_of(module)} <= PURE
+    called = {
+        node.func.attr
+        for node in ast.walk(ast.parse(module.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    assert not called & {"now", "utcnow", "today", "uuid1", "uuid4"}
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_and_functions_stay_small(source: Path) -> None:
+    text = source.read_text("utf-8")
+    assert len(text.splitlines()) <= 300
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            assert node.end_lineno - node.lineno < 40, node.name
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_opens_with_what_it_owns(module: Path) -> None:
+    assert ast.get_docstring(ast.parse(module.read_text("utf-8")))

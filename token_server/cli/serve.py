@@ -1,0 +1,13 @@
+"""`token-server serve`: the server itself."""
+
+import click
+
+from token_server.app import prepare
+from token_server.process.launcher import serve
+from token_server.settings import load_settings
+
+
+@click.command("serve")
+def command() -> None:
+    """Run the server in the foreground, as the settings say (docs/settings.md)."""
+    serve(load_settings(), prepare=prepare, opener="token_server.app:open_app")

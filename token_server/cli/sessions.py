@@ -1,0 +1,117 @@
+"""`sessions`: begin, list and end sessions."""
+
+import json
+
+import click
+
+from token_server.app import Core, longest_kept, open_core
+from token_server.chance import RandomIds, system_clock
+from token_server.cli.names import all_of_subject, subject_argument, written
+from token_server.cli.running import run
+from token_server.problems import Problem
+from token_server.settings import Settings
+from token_server.store.engine import Engine
+from token_server.store.session_list import SessionList
+from token_server.store.sessions import SessionEnds
+from token_server.tokens.model import EndReason, Session, Subject, TokenPair
+from token_server.tokens.ports import Audit, Fact
+from token_server.web.dialects import camel
+
+
+@click.group(name="sessions")
+def command() -> None:
+    """Begin, list and end sessions."""
+
+
+@command.command()
+@subject_argument
+@click.option("--short-term", is_flag=True, help="With the short refresh token lifetime.")
+def issue(name: Subject, *, short_term: bool) -> None:
+    """Begin a session without a password, and print its first pair as JSON.
+
+    The subject needs no account.
+    """
+
+    async def work(engine: Engine, settings: Settings, audit: Audit) -> TokenPair:
+        core: Core = await open_core(settings, engine, audit, system_clock)
+        return await core.tokens.issue(name, short_term=short_term, of_account=False)
+
+    click.echo(bytes(camel.render(run(work)).body))
+
+
+@command.command("list")
+@subject_argument
+@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+def list_sessions(name: Subject, *, as_json: bool) -> None:
+    """List a subject's live sessions, oldest first."""
+
+    async def work(engine: Engine, _settings: Settings, _audit: Audit) -> list[Session]:
+        return await SessionList(engine).live(name)
+
+    rows = [_row(session) for session in run(work)]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        click.echo(
+            f"{row['sid']}  began {row['began_at']}  refreshed {row['issued_at']}  "
+            f"expires {row['expires_at']}"
+        )
+
+
+@command.command()
+@click.argument("sid", required=False)
+@all_of_subject
+def end(sid: str | None, name: Subject | None) -> None:
+    """End one session, or with --all every session of a subject."""
+    if (sid is None) == (name is None):
+        raise click.UsageError("name either a session id or --all NAME")
+    if name is not None:
+        _end_all(name)
+    elif sid is not None:
+        _end_one(sid)
+
+
+def _end_all(name: Subject) -> None:
+    async def work(engine: Engine, settings: Settings, audit: Audit) -> None:
+        ends = SessionEnds(engine, keep=longest_kept(settings.policy()))
+        await ends.end_all(name, now=system_clock())
+        audit.record(Fact.SESSIONS_ENDED, sub=name, because=EndReason.OPERATOR)
+
+    run(work)
+    click.echo(f"token-server: ended every session of {name}", err=True)
+
+
+def _end_one(sid: str) -> None:
+    async def work(engine: Engine, settings: Settings, audit: Audit) -> None:
+        found = await SessionList(engine).find(sid)
+        if found is None or found.ended is not None:
+            raise Problem(
+                "there is no live session of this id",
+                hint='"token-server sessions list NAME" lists the live sessions of a subject',
+            )
+        session = found.session
+        ends = SessionEnds(engine, keep=longest_kept(settings.policy()))
+        await ends.end(
+            session.subject,
+            session.sid,
+            because=EndReason.OPERATOR,
+            attempt=RandomIds().attempt(),
+        )
+        audit.record(Fact.SESSION_ENDED, sid=sid, sub=session.subject, because=EndReason.OPERATOR)
+
+    run(work)
+    click.echo(f"token-server: ended {sid}", err=True)
+
+
+def _row(session: Session) -> dict[str, object]:
+    return {
+        "sid": session.sid,
+        "subject": session.subject,
+        "short_term": session.short_term,
+        "generation": session.generation,
+        "kid": session.kid,
+        "began_at": written(session.began_at),
+        "issued_at": written(session.issued_at),
+        "expires_at": written(session.refresh_token_expires_at),
+    }

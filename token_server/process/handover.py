@@ -1,0 +1,60 @@
+"""What parent and worker tell each other, over pipes that nobody else can read."""
+
+import json
+from dataclasses import dataclass
+from typing import IO, Self
+
+from token_server.problems import Problem
+from token_server.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handover:
+    """What a worker is told at its start, on its standard input.
+
+    Never in its arguments or environment, which others can read; and never read anew, so that
+    a worker that replaces another runs with the very same settings.
+    """
+
+    parent: int
+    listener: int
+    """A file descriptor, like `status`."""
+    status: int
+    opener: str
+    """`module:function`. Opens the app; see worker.py."""
+    drain_seconds: int
+    settings: Settings
+
+    def write(self, pipe: IO[bytes]) -> None:
+        plain = {
+            name: getattr(self, name) for name in self.__dataclass_fields__ if name != "settings"
+        }
+        pipe.write(json.dumps(plain).encode() + b"\n" + self.settings.to_handover())
+
+    @classmethod
+    def read(cls, pipe: IO[bytes]) -> Self | None:
+        """None where the parent is gone."""
+        plain = pipe.readline()
+        settings = pipe.read()
+        if not settings:
+            return None
+        return cls(**json.loads(plain), settings=Settings.from_handover(settings))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One line that a worker says on its status pipe: it listens, or why it cannot go on."""
+
+    text: str | None = None
+    hint: str | None = None
+
+    @property
+    def problem(self) -> Problem | None:
+        return Problem(self.text, hint=self.hint) if self.text is not None else None
+
+    def to_line(self) -> bytes:
+        return json.dumps({"text": self.text, "hint": self.hint}).encode() + b"\n"
+
+    @classmethod
+    def from_line(cls, line: bytes) -> Self:
+        return cls(**json.loads(line))

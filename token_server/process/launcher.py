@@ -1,0 +1,66 @@
+"""Runs the server from the first check to the last process gone."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from token_server.process.child import Orders
+from token_server.process.sockets import listen, url_of
+from token_server.process.store_watch import StoreWatch
+from token_server.process.supervisor import Supervisor
+from token_server.process.talk import say
+from token_server.process.tls import tls_of
+from token_server.settings import Settings
+from token_server.store.embedded import embedded_in
+
+START_UP_SECONDS = 30.0
+DRAIN_SECONDS = 20
+
+
+def serve(
+    settings: Settings,
+    *,
+    prepare: Callable[[Settings], None],
+    opener: str,
+    start_up_seconds: float = START_UP_SECONDS,
+    drain_seconds: int = DRAIN_SECONDS,
+) -> None:
+    """Serve until told to leave. Raises: Problem, where it cannot be started.
+
+    `prepare` is called once the store answers, before any worker starts; `opener` names, as
+    `module:function`, what each worker calls for its app.
+    """
+    # Until the supervisor takes the signals over, leaving is as simple as that.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    tls = tls_of(settings)
+    orders = Orders(
+        settings=settings,
+        opener=opener,
+        start_up_seconds=start_up_seconds,
+        drain_seconds=drain_seconds,
+    )
+    workers = settings.workers or cores()
+    with ExitStack() as at_the_end:
+        listeners = listen(settings.host, settings.port, workers=workers)
+        for listener in listeners:
+            at_the_end.enter_context(listener)
+        store = embedded_in(settings.store_url.get_secret_value())
+        if store:
+            at_the_end.enter_context(store)
+        prepare(settings)
+        supervisor = Supervisor(listeners, orders, StoreWatch(store) if store else None)
+        at_the_end.callback(supervisor.kill)
+        if supervisor.start():
+            url = url_of(listeners[0], scheme="https" if tls else "http")
+            say(f"serving {url} with {workers} worker{'s' if workers > 1 else ''}")
+            supervisor.watch()
+        supervisor.drain()
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,27 @@
+"""Signals as facts that a loop reads when it likes."""
+
+import os
+import signal
+from collections.abc import Iterable
+
+
+class SignalPipe:
+    """Takes these signals over for the rest of the process's life."""
+
+    def __init__(self, taken: Iterable[signal.Signals]) -> None:
+        self._read_end, write_end = os.pipe()
+        os.set_blocking(self._read_end, False)
+        os.set_blocking(write_end, False)
+        # Python writes the number of each signal there, but only of those that have a handler.
+        signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+        for each in taken:
+            signal.signal(each, lambda *_: None)
+
+    def fileno(self) -> int:
+        return self._read_end
+
+    def arrived(self) -> set[signal.Signals]:
+        try:
+            return {signal.Signals(number) for number in os.read(self._read_end, 4096)}
+        except BlockingIOError:
+            return set()

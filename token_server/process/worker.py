@@ -1,0 +1,77 @@
+"""One worker process: opens the app, serves it on the socket it was given, leaves on SIGTERM."""
+
+import asyncio
+import gc
+import os
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from pkgutil import resolve_name
+
+import uvloop
+from starlette.types import ASGIApp
+
+from token_server.problems import Problem
+from token_server.process.handover import Handover, Report
+from token_server.process.http_server import HttpServer
+from token_server.process.parent import die_with
+from token_server.process.tls import tls_of
+from token_server.settings import Settings
+
+Opener = Callable[[Settings], AbstractAsyncContextManager[ASGIApp]]
+"""Opens the app for as long as the worker serves. It may take SIGHUP: the parent passes it on."""
+
+FRAMES_TOLD = 3
+
+
+def main() -> None:
+    # Nothing dies of it.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    handover = Handover.read(sys.stdin.buffer)
+    if handover is None:
+        return
+    die_with(handover.parent)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(work(handover))
+    except Exception as fault:  # noqa: BLE001 - whatever it is, the parent tells it
+        os.write(handover.status, report_of(fault).to_line())
+        sys.exit(1)
+
+
+async def work(handover: Handover) -> None:
+    opener: Opener = resolve_name(handover.opener)
+
+    def on_listening() -> None:
+        # What is here now stays: the collector need not look at it again.
+        gc.freeze()
+        os.write(handover.status, Report().to_line())
+
+    async with opener(handover.settings) as app:
+        server = HttpServer(
+            app,
+            drain_seconds=handover.drain_seconds,
+            tls=tls_of(handover.settings),
+            on_listening=on_listening,
+        )
+        await server.serve([socket.socket(fileno=handover.listener)])
+
+
+def report_of(fault: Exception) -> Report:
+    if isinstance(fault, Problem):
+        return Report(text=fault.text, hint=fault.hint)
+    # The type and the place only: its words may hold secrets.
+    frames = traceback.extract_tb(fault.__traceback__)[-FRAMES_TOLD:]
+    places = [f"{Path(each.filename).name}:{each.lineno} in {each.name}" for each in frames]
+    return Report(
+        text=f"a worker cannot go on: {type(fault).__name__}",
+        hint=f"raised at {' < '.join(reversed(places))}",
+    )
+
+
+if __name__ == "__main__":
+    main()
