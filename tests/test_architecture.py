@@ -15,7 +15,7 @@ SOURCES = [
     *sorted((ROOT / "bench").rglob("*.py")),
 ]
 
-SPOKES = {"accounts", "audit", "chance", "logs", "signing", "store", "web"}
+SPOKES = {"accounts", "audit", "system", "logs", "signing", "store", "web"}
 MAY_IMPORT: dict[str, set[str]] = {
     "problems": set(),
     "tokens": set(),
@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     **{spoke: {"tokens", "problems"} for spoke in SPOKES},
     "app": {"settings", "tokens", "problems", *SPOKES},
     # It runs the app, reads HTTP as the web room says, and keeps the embedded store alive.
-    "process": {"app", "settings", "problems", "store", "web"},
+    "process": {"app", "settings", "problems", "store", "system", "web"},
     "cli": {"app", "process", "settings", "tokens", "problems", *SPOKES},
     "__main__": {"cli"},
     "__init__": set(),

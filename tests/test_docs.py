@@ -13,7 +13,7 @@ from support.server import Server, running_server
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "SECURITY.md"]
 DEFAULT_URL = "http://127.0.0.1:8080"
-END = "-- end of this command's output --"
+END = "-- end of output --"
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -29,10 +29,7 @@ def commands(block: str) -> Iterator[tuple[str, list[str]]]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("readme")
-    port = Server(folder).port
-    with running_server(folder, PORT=str(port), ISSUER=f"http://127.0.0.1:{port}") as running:
-        running.port = port
+    with running_server(tmp_path_factory.mktemp("readme")) as running:
         yield running
 
 
@@ -42,17 +39,17 @@ def test_the_readmes_session_prints_what_the_readme_says(server: Server) -> None
     session = [command for block in beside_make_run for command in commands(block)]
     script = "".join(f"{_here(command, server)}\necho '{END}'\n" for command, _ in session)
     done = subprocess.run(
-        ["/bin/bash"],
+        ["/bin/bash", "-c", script],
         cwd=ROOT,
         env=server.environment,
-        input=script,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
         timeout=100,
     )
-    outputs = done.stdout.split(END + "\n")[:-1]
+    outputs = done.stdout.split(END)[:-1]
     assert len(outputs) == len(session), done.stdout
     for (command, printed), output in zip(session, outputs, strict=True):
         expected = "\n".join(printed)

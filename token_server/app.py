@@ -13,8 +13,8 @@ from starlette.types import ASGIApp
 from token_server.accounts.log_in import PasswordLogIn
 from token_server.accounts.passwords import Passwords
 from token_server.audit import AuditLog
-from token_server.chance import RandomIds, system_clock
 from token_server.logs import log_to
+from token_server.problems import Problem
 from token_server.settings import Settings
 from token_server.signing.jwks import PublicJwkSet
 from token_server.signing.keystore import KeysDirectory
@@ -26,9 +26,11 @@ from token_server.store.engine import Engine
 from token_server.store.fitness import check_fitness
 from token_server.store.memory import StoreMemory, load_secret
 from token_server.store.sessions import Sessions
+from token_server.system import RandomIds, cores, system_clock
 from token_server.tokens.identity import TokenIds
 from token_server.tokens.model import LEEWAY, Policy
 from token_server.tokens.ports import Audit, Clock, Fact
+from token_server.tokens.refusals import TemporarilyUnavailable
 from token_server.tokens.rules import TokenRules
 from token_server.web.routes import Doors, build_app
 
@@ -59,11 +61,14 @@ def prepare(settings: Settings) -> None:
 
 @asynccontextmanager
 async def open_app(settings: Settings, *, clock: Clock = system_clock) -> AsyncIterator[ASGIApp]:
-    """One worker's app, connected. Raises: Problem, StoreUnavailable."""
+    """One worker's app, connected. Raises: Problem."""
     log_to(sys.stderr)
     audit = AuditLog(sys.stdout, clock=clock)
     async with open_engine(settings) as engine:
-        core = await open_core(settings, engine, audit, clock)
+        try:
+            core = await open_core(settings, engine, audit, clock)
+        except TemporarilyUnavailable as fault:
+            raise Problem(f"the store cannot be used ({fault.reason})") from fault
 
         async def check_readiness() -> None:
             core.signer.signing_kid(clock())
@@ -75,7 +80,7 @@ async def open_app(settings: Settings, *, clock: Clock = system_clock) -> AsyncI
                 log_in=PasswordLogIn(
                     accounts=core.accounts,
                     attempts=Attempts(engine),
-                    passwords=Passwords(),
+                    passwords=Passwords(slots=_password_slots(settings)),
                     clock=clock,
                     audit=audit,
                 ),
@@ -135,6 +140,11 @@ def longest_kept(policy: Policy) -> timedelta:
     """How long after it was issued the store may still be shown a refresh token."""
     longest = max(policy.refresh_token_lifetime, policy.short_term_refresh_token_lifetime)
     return longest + LEEWAY
+
+
+def _password_slots(settings: Settings) -> int:
+    # Each worker has its own: together they take no more cores than there are.
+    return max(1, cores() // (settings.workers or cores()))
 
 
 async def _tell_shortfalls(settings: Settings) -> None:

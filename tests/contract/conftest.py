@@ -10,8 +10,8 @@ from support.moments import MovableClock
 from support.worlds import World
 
 from token_server.app import keys_directory, open_app
-from token_server.chance import system_clock
 from token_server.settings import load_settings
+from token_server.system import system_clock
 
 
 @pytest.fixture(scope="session")

@@ -110,9 +110,10 @@ def test_a_handshake_may_take_no_longer_than_a_request(
         )
         address = listener.getsockname()
         await server.startup([listener])
-        with socket.create_connection(address, timeout=10) as client:
-            said = await asyncio.to_thread(client.recv, 1)
-        server.servers[0].close()
-        return said
+        try:
+            with socket.create_connection(address, timeout=10) as client:
+                return await asyncio.to_thread(client.recv, 1)
+        finally:
+            server.servers[0].close()
 
     assert uvloop.run(dawdle()) == b""

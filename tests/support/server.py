@@ -18,8 +18,8 @@ import httpx
 from support.processes import free_port, wait_until
 from token_server.app import open_core, open_engine
 from token_server.audit import AuditLog
-from token_server.chance import system_clock
 from token_server.settings import load_settings
+from token_server.system import system_clock
 from token_server.tokens.model import Subject, TokenPair
 
 PATIENCE = 30.0
@@ -51,6 +51,7 @@ class Server:
             "WORKERS": "2",
             "STORE_URL": f"embedded:{self.folder}/var/store",
             "KEYS_DIR": f"{self.folder}/keys",
+            "ISSUER": self.url,
         }
         ours = {
             f"TOKEN_SERVER_{name}": value for name, value in (defaults | self.settings).items()
@@ -168,8 +169,8 @@ def command_line(pid: int) -> str:
 @contextmanager
 def running_server(folder: Path, **settings: str) -> Iterator[Server]:
     server = Server(folder, settings)
-    server.start()
     try:
+        server.start()
         yield server
     finally:
         if server.process is not None and server.process.poll() is None:

@@ -7,13 +7,13 @@ from datetime import datetime
 import click
 
 from token_server.audit import AuditLog
-from token_server.chance import system_clock
 from token_server.problems import Problem
 from token_server.settings import Settings, load_settings
 from token_server.signing.jwks import PublicJwkSet
 from token_server.signing.keyset_file import as_text
 from token_server.signing.keystore import KeysDirectory
 from token_server.signing.lifecycle import Keyset, state
+from token_server.system import system_clock
 from token_server.tokens.ports import Fact
 
 COLUMNS = ("kid", "state", "announced_at", "signs_from", "stops_at", "drops_at")

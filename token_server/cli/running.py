@@ -8,10 +8,10 @@ from typing import TypeVar
 
 from token_server.app import open_engine
 from token_server.audit import AuditLog
-from token_server.chance import system_clock
 from token_server.settings import Settings, load_settings
 from token_server.store.embedded import embedded_in
 from token_server.store.engine import Engine
+from token_server.system import system_clock
 from token_server.tokens.ports import Audit
 
 T = TypeVar("T")

@@ -5,7 +5,6 @@ import json
 import click
 
 from token_server.app import Core, longest_kept, open_core
-from token_server.chance import RandomIds, system_clock
 from token_server.cli.names import all_of_subject, subject_argument, written
 from token_server.cli.running import run
 from token_server.problems import Problem
@@ -13,6 +12,7 @@ from token_server.settings import Settings
 from token_server.store.engine import Engine
 from token_server.store.session_list import SessionList
 from token_server.store.sessions import SessionEnds
+from token_server.system import RandomIds, system_clock
 from token_server.tokens.model import EndReason, Session, Subject, TokenPair
 from token_server.tokens.ports import Audit, Fact
 from token_server.web.dialects import camel

@@ -1,6 +1,5 @@
 """Runs the server from the first check to the last process gone."""
 
-import os
 import signal
 import sys
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from token_server.process.talk import say
 from token_server.process.tls import tls_of
 from token_server.settings import Settings
 from token_server.store.embedded import embedded_in
+from token_server.system import cores
 
 START_UP_SECONDS = 30.0
 DRAIN_SECONDS = 20
@@ -57,10 +57,3 @@ def serve(
             say(f"serving {url} with {workers} worker{'s' if workers > 1 else ''}")
             supervisor.watch()
         supervisor.drain()
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

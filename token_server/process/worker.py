@@ -35,12 +35,13 @@ def main() -> None:
     if handover is None:
         return
     die_with(handover.parent)
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
             runner.run(work(handover))
-    except Exception as fault:  # noqa: BLE001 - whatever it is, the parent tells it
-        os.write(handover.status, report_of(fault).to_line())
-        sys.exit(1)
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the parent tells it
+            # Before the loop is closed: uvloop may hang there, and the parent ends who fails.
+            os.write(handover.status, report_of(fault).to_line())
+            sys.exit(1)
 
 
 async def work(handover: Handover) -> None:

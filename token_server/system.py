@@ -1,6 +1,8 @@
-"""The system's clock and randomness: what the rules are handed."""
+"""The system's clock, randomness and cores: what the rooms are handed."""
 
+import os
 import secrets
+import sys
 from datetime import UTC, datetime
 
 from token_server.tokens.model import Attempt, SessionId
@@ -8,6 +10,13 @@ from token_server.tokens.model import Attempt, SessionId
 
 def system_clock() -> datetime:
     return datetime.now(UTC)
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class RandomIds:
