@@ -25,7 +25,7 @@ from token_server.store.connect import connect
 from token_server.store.engine import Engine
 from token_server.store.fitness import check_fitness
 from token_server.store.memory import StoreMemory, load_secret
-from token_server.store.sessions import Sessions
+from token_server.store.sessions import SessionEnds, Sessions
 from token_server.system import RandomIds, cores, system_clock
 from token_server.tokens.identity import TokenIds
 from token_server.tokens.model import LEEWAY, Policy
@@ -71,8 +71,8 @@ async def open_app(settings: Settings, *, clock: Clock = system_clock) -> AsyncI
             raise Problem(f"the store cannot be used ({fault.reason})") from fault
 
         async def check_readiness() -> None:
-            core.signer.signing_kid(clock())
             await core.memory.check()
+            await engine.probe()
 
         yield build_app(
             Doors(
@@ -88,6 +88,7 @@ async def open_app(settings: Settings, *, clock: Clock = system_clock) -> AsyncI
                 jwk_set=core.jwk_set,
                 readiness=check_readiness,
                 clock=clock,
+                dialects=settings.dialects,
             )
         )
 
@@ -128,12 +129,20 @@ async def open_core(settings: Settings, engine: Engine, audit: Audit, clock: Clo
         signer=signer,
         jwk_set=PublicJwkSet(keyset, propagation_period=settings.key_propagation_period),
         memory=memory,
-        accounts=Accounts(engine, keep=longest_kept(policy)),
+        accounts=accounts_on(engine, settings),
     )
 
 
 def keys_directory(settings: Settings) -> KeysDirectory:
     return KeysDirectory(settings.keys_dir, passphrase_file=settings.keys_passphrase_file)
+
+
+def accounts_on(engine: Engine, settings: Settings) -> Accounts:
+    return Accounts(engine, keep=longest_kept(settings.policy()))
+
+
+def session_ends(engine: Engine, settings: Settings) -> SessionEnds:
+    return SessionEnds(engine, keep=longest_kept(settings.policy()))
 
 
 def longest_kept(policy: Policy) -> timedelta:

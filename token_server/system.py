@@ -19,6 +19,11 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def worker_count(setting: int | None) -> int:
+    """One per core where the setting leaves it open."""
+    return setting or cores()
+
+
 class RandomIds:
     """The Ids of tokens/ports.py."""
 

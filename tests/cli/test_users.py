@@ -77,7 +77,7 @@ def test_the_password_is_the_first_line_of_stdin(users: Users, store: Redis, lin
 def test_adding_says_so_on_stderr_and_nothing_on_stdout(users: Users) -> None:
     added = users("add", "alice", stdin="secret\n")
     assert added.stdout == ""
-    assert added.stderr.splitlines()[-1] == "token-server: added alice"
+    assert added.stderr.splitlines()[-1] == "added alice"
     assert facts(added) == [("account_added", "alice")]
 
 

@@ -1,7 +1,9 @@
 """A session as its client lives it, by a clock that moves."""
 
+import asyncio
+
 import pytest
-from support.worlds import PASSWORD, TOKEN, World, pair_in
+from support.worlds import LOG_OUT, PASSWORD, TOKEN, World, pair_in
 
 from token_server.tokens.model import Subject
 
@@ -153,3 +155,41 @@ async def test_a_wrong_method_is_told_the_right_ones(world: World, method: str) 
     answer = await world.client.request(method, TOKEN)
     assert answer.status_code == 405
     assert {word.strip() for word in answer.headers["Allow"].split(",")} == {"POST", "DELETE"}
+
+
+async def test_an_emptied_store_is_no_authority_on_a_log_out_either(world: World) -> None:
+    pair = await world.log_in()
+    await world.redis.flushall()
+    assert (await world.log_out(pair["access_token"])).status_code == 503
+
+
+async def test_a_store_that_takes_no_writes_is_not_ready_and_ends_no_session(
+    world: World,
+) -> None:
+    pair = await world.log_in()
+    await world.redis.config_set("min-replicas-to-write", 1)
+    try:
+        assert (await world.client.get("/readyz")).status_code == 503
+        assert (await world.refresh(pair["refresh_token"])).status_code == 503
+        assert (await world.log_out(pair["access_token"])).status_code == 503
+    finally:
+        await world.redis.config_set("min-replicas-to-write", 0)
+    assert (await world.client.get("/readyz")).status_code == 200
+    pair_in(await world.refresh(pair["refresh_token"]))
+
+
+@pytest.mark.parametrize("overrides", [{"DIALECTS": "json"}])
+async def test_a_dialect_that_is_switched_off_is_not_served(world: World) -> None:
+    for method, path in (("POST", TOKEN), ("DELETE", TOKEN), ("POST", LOG_OUT)):
+        assert (await world.client.request(method, path)).status_code == 404
+    assert (await world.client.get("/.well-known/jwks.json")).status_code == 200
+
+
+async def test_wrong_passwords_at_once_are_no_more_than_one_by_one(world: World) -> None:
+    await world.add_account()
+    tries = [
+        world.ask(grantType="Password", userName="alice", password="wrong") for _ in range(130)
+    ]
+    statuses = [answer.status_code for answer in await asyncio.gather(*tries)]
+    assert statuses.count(401) <= 100
+    assert statuses.count(429) + statuses.count(503) == 130 - statuses.count(401)

@@ -26,16 +26,16 @@ def test_each_fact_of_a_session_is_one_line(server: Server, client: httpx.Client
     told = [(line["event"], line.get("reason")) for line in facts_of(server, "audited")]
     assert told == [
         ("logged_in", None),
-        ("session_started", None),
+        ("session_begun", None),
         ("rotated", None),
         ("repeated", None),
         ("rotated", None),
         ("reused", "token_reused"),
         ("refused", "session_ended"),
         ("logged_in", None),
-        ("session_started", None),
+        ("session_begun", None),
         ("session_ended", None),
-        ("refused", "session_unknown"),
+        ("refused", "session_ended"),
         ("refused", "password_wrong"),
     ]
 
@@ -44,9 +44,20 @@ def test_a_line_says_who_when_whence_and_how(server: Server, client: httpx.Clien
     tokens(refresh(client, server.pair("whence")["refresh_token"]))
     (line,) = facts_of(server, "whence")
     assert set(line) == {
-        *("audit", "at", "event", "sub", "sid", "generation", "kid", "dialect", "peer"),
+        *(
+            "audit",
+            "at",
+            "event",
+            "sub",
+            "sid",
+            "generation",
+            "kid",
+            "dialect",
+            "spelling",
+            "peer",
+        ),
     }
-    assert (line["peer"], line["dialect"], line["generation"]) == ("127.0.0.1", "camel", 1)
+    assert (line["peer"], line["spelling"], line["generation"]) == ("127.0.0.1", "camel", 1)
 
 
 def test_a_refused_token_that_concerns_nobody_is_a_line_too(

@@ -20,10 +20,11 @@ from support.sessions import ALICE, POLICY, Desk, sessions_on
 
 from token_server.store import names
 from token_server.tokens.model import Attempt, EndReason
-from token_server.tokens.ports import Ended, Handed, Outcome, Reused, Showing
+from token_server.tokens.ports import Done, Ended, Handed, Outcome, Reused, Showing
 
 T = TypeVar("T")
 GRACE, RECOVERY = timedelta(seconds=60), timedelta(days=2)
+OVERTAKEN = timedelta(seconds=2)
 Verdict = Outcome | EndReason | type[Reused]
 
 
@@ -43,7 +44,7 @@ class Model:
             outcome = Outcome.ROTATED if generation == self.generation else Outcome.ROLLED_FORWARD
             after = Model(generation=generation + 1, base=generation, issued_at=now)
             return outcome, after
-        overtaken = timedelta(0) < self.issued_at - now < GRACE
+        overtaken = timedelta(0) < self.issued_at - now < OVERTAKEN
         if overtaken or (generation == self.base and now - self.issued_at < GRACE):
             return Outcome.REPEATED, self
         if generation == self.base and now - self.issued_at < RECOVERY:
@@ -96,7 +97,11 @@ class SessionMachine(RuleBasedStateMachine):
     def elapsed(self) -> timedelta:
         return self.clock() - self.start
 
-    @rule(seconds=st.sampled_from([-5, 0, 0.000001, 1, 59, 60, 61, 3600, 172_799, 172_801]))
+    @rule(
+        seconds=st.sampled_from(
+            [-5, -2, -1.999999, 0, 0.000001, 1, 59, 60, 61, 3600, 172_799, 172_801]
+        )
+    )
     def the_clock_steps(self, seconds: float) -> None:
         self.clock.move(seconds=seconds)
 
@@ -149,7 +154,7 @@ class SessionMachine(RuleBasedStateMachine):
         if often:
             return
         if whose == "session":
-            ended = self.run(
+            ending = self.run(
                 self.desk.sessions.end(
                     ALICE,
                     self.session.sid,
@@ -157,7 +162,7 @@ class SessionMachine(RuleBasedStateMachine):
                     attempt=self.desk.attempt(),
                 )
             )
-            assert ended == (self.model.ended is None)
+            assert (ending == Done()) == (self.model.ended is None)
             because = EndReason.LOGOUT
         else:
             self.run(self.desk.sessions.end_all(ALICE, now=self.clock()))

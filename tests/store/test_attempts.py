@@ -7,12 +7,14 @@ import pytest
 from redis.asyncio import Redis
 from support.moments import MovableClock
 
+from token_server.store import names
 from token_server.store.attempts import Attempts
 from token_server.store.engine import Engine
 
 pytestmark = pytest.mark.anyio
 
-SECOND = timedelta(seconds=1)
+SIX_SECONDS = timedelta(seconds=6)
+BURST = 100
 
 
 @pytest.fixture
@@ -25,77 +27,82 @@ def attempts(redis: Redis) -> Attempts:
     return Attempts(Engine(redis, waits_for_fsync=False))
 
 
-async def fail(attempts: Attempts, clock: MovableClock, times: int, key: str = "k") -> None:
-    for _ in range(times):
-        await attempts.failed(key, now=clock())
+async def charged(
+    attempts: Attempts, clock: MovableClock, times: int, key: str = "k"
+) -> list[timedelta | None]:
+    return [await attempts.charge(key, now=clock()) for _ in range(times)]
 
 
-async def test_fifty_failures_are_free_and_then_one_each_six_seconds(
+async def test_a_hundred_failures_are_free_and_then_one_each_six_seconds(
     attempts: Attempts, clock: MovableClock
 ) -> None:
-    await fail(attempts, clock, 49)
-    assert await attempts.retry_in("k", now=clock()) is None
-    await fail(attempts, clock, 1)
-    assert await attempts.retry_in("k", now=clock()) == 6 * SECOND
+    assert await charged(attempts, clock, BURST) == [None] * BURST
+    assert await charged(attempts, clock, 2) == [SIX_SECONDS] * 2
     clock.move(seconds=5.999999)
-    assert await attempts.retry_in("k", now=clock()) == timedelta(microseconds=1)
+    assert await charged(attempts, clock, 1) == [timedelta(microseconds=1)]
     clock.move(microseconds=1)
-    assert await attempts.retry_in("k", now=clock()) is None
-    await fail(attempts, clock, 1)
-    assert await attempts.retry_in("k", now=clock()) == 6 * SECOND
+    assert await charged(attempts, clock, 2) == [None, SIX_SECONDS]
 
 
 async def test_a_pause_pays_off_failures_but_saves_up_no_more_than_the_burst(
     attempts: Attempts, clock: MovableClock
 ) -> None:
-    await fail(attempts, clock, 50)
+    await charged(attempts, clock, BURST)
     clock.move(seconds=60)
-    await fail(attempts, clock, 10)
-    assert await attempts.retry_in("k", now=clock()) == 6 * SECOND
+    assert await charged(attempts, clock, 11) == [None] * 10 + [SIX_SECONDS]
     clock.move(days=30)
-    await fail(attempts, clock, 50)
-    assert await attempts.retry_in("k", now=clock()) == 6 * SECOND
+    assert (await charged(attempts, clock, BURST + 1))[-2:] == [None, SIX_SECONDS]
 
 
 async def test_keys_count_apart(attempts: Attempts, clock: MovableClock) -> None:
-    await fail(attempts, clock, 60, "k")
-    assert await attempts.retry_in("other", now=clock()) is None
+    await charged(attempts, clock, BURST + 1)
+    assert await charged(attempts, clock, 1, "other") == [None]
 
 
-async def test_asking_charges_nothing(
-    attempts: Attempts, clock: MovableClock, redis: Redis
+async def test_what_is_forgiven_counts_for_nothing(
+    attempts: Attempts, clock: MovableClock
 ) -> None:
-    for _ in range(100):
-        assert await attempts.retry_in("k", now=clock()) is None
+    await charged(attempts, clock, BURST - 1)
+    for _ in range(5):
+        assert await charged(attempts, clock, 1) == [None]
+        await attempts.forgive("k")
+    assert await charged(attempts, clock, 2) == [None, SIX_SECONDS]
+
+
+async def test_forgiving_what_is_long_paid_off_leaves_nothing_behind(
+    attempts: Attempts, redis: Redis
+) -> None:
+    await attempts.forgive("k")
     assert await redis.keys() == []
 
 
-async def test_failures_at_once_all_count_on_all_servers(
+async def test_attempts_at_once_are_no_more_than_one_by_one(
     redis: Redis, clock: MovableClock
 ) -> None:
     servers = [Attempts(Engine(redis, waits_for_fsync=False)) for _ in range(2)]
-    await asyncio.gather(*(servers[n % 2].failed("k", now=clock()) for n in range(60)))
-    assert await servers[0].retry_in("k", now=clock()) == 11 * 6 * SECOND
+    answers = await asyncio.gather(
+        *(servers[n % 2].charge("k", now=clock()) for n in range(2 * BURST))
+    )
+    assert answers.count(None) == BURST
 
 
 async def test_the_store_forgets_a_key_once_its_failures_are_paid_off(
     attempts: Attempts, clock: MovableClock, redis: Redis
 ) -> None:
-    await fail(attempts, clock, 50)
-    kept = await redis.pttl("token-server:attempts:k")
-    assert 299_000 < kept <= 300_000
+    await charged(attempts, clock, BURST)
+    assert 599_000 < await redis.pttl(names.ATTEMPTS + "k") <= 600_000
 
 
 async def test_a_server_whose_clock_is_ahead_locks_out_for_minutes_only(
     attempts: Attempts, clock: MovableClock, redis: Redis
 ) -> None:
     clock.move(days=365)
-    await fail(attempts, clock, 50)
-    assert await redis.pttl("token-server:attempts:k") <= 300_000
+    await charged(attempts, clock, BURST)
+    await attempts.forgive("k")
+    assert 0 < await redis.pttl(names.ATTEMPTS + "k") <= 600_000
 
 
 async def test_moments_are_kept_exactly(attempts: Attempts, clock: MovableClock) -> None:
     """As whole microseconds: a double written by Lua's own tostring has lost them."""
     clock.now = clock.now.replace(microsecond=123_457)
-    await fail(attempts, clock, 51)
-    assert await attempts.retry_in("k", now=clock()) == 12 * SECOND
+    assert (await charged(attempts, clock, BURST + 1))[-1] == SIX_SECONDS

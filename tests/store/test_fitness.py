@@ -10,8 +10,8 @@ from support.valkey import running_valkey
 
 from token_server.problems import Problem
 from token_server.store.connect import connect
-from token_server.store.facts import PROBE
 from token_server.store.fitness import Fitness, check_fitness
+from token_server.store.names import PROBE
 
 AsUser = Callable[..., Awaitable[str]]
 

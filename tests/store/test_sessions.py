@@ -16,6 +16,7 @@ from token_server.tokens.model import LEEWAY, EndReason, NewSession, Session, Su
 from token_server.tokens.moments import to_micros
 from token_server.tokens.ports import (
     AccountBarred,
+    Done,
     Ended,
     Outcome,
 )
@@ -64,7 +65,8 @@ async def test_an_ended_session_stays_ended_and_one_caller_ended_it(
             for _ in range(50)
         )
     )
-    assert ends.count(True) == 1
+    assert ends.count(Done()) == 1
+    assert ends.count(Ended(because=EndReason.LOGOUT)) == len(ends) - 1
     assert await desk.show(session, 0, clock()) == Ended(because=EndReason.LOGOUT)
 
 
@@ -73,9 +75,10 @@ async def test_our_own_retry_of_an_end_is_told_that_it_did_it(
 ) -> None:
     session, attempt = await desk.begin(clock()), desk.attempt()
     for _ in range(2):
-        assert await desk.sessions.end(
+        ending = await desk.sessions.end(
             ALICE, session.sid, because=EndReason.LOGOUT, attempt=attempt
         )
+        assert ending == Done()
 
 
 @pytest.mark.parametrize("skew", [timedelta(0), timedelta(hours=-1), timedelta(hours=1)])
@@ -148,6 +151,10 @@ async def test_a_store_that_lost_its_memory_is_no_authority_on_any_session(
         await desk.show(session, 0, clock())
     with pytest.raises(StoreMemoryLost):
         await desk.begin(clock())
+    with pytest.raises(StoreMemoryLost):
+        await desk.sessions.end(
+            ALICE, session.sid, because=EndReason.LOGOUT, attempt=desk.attempt()
+        )
 
 
 async def test_the_store_holds_no_token_and_no_token_id(
@@ -207,6 +214,24 @@ async def test_only_live_sessions_are_listed(
     found = await listed.find(third.sid)
     assert found is not None
     assert found.ended is EndReason.ALL_ENDED
+
+
+async def test_what_expired_by_itself_is_forgotten_with_the_sessions_that_follow(
+    desk: Desk, redis: Redis, clock: MovableClock
+) -> None:
+    for _ in range(60):
+        session = await desk.begin(clock())
+        await redis.delete(names.session(ALICE, session.sid))
+    assert await redis.hlen(names.subject_record(ALICE)) < 20
+
+
+async def test_a_session_that_reuse_ended_is_listed_no_more(
+    desk: Desk, redis: Redis, clock: MovableClock
+) -> None:
+    session = await desk.begin(clock())
+    for generation in (0, 1, 0):
+        await desk.show(session, generation, clock())
+    assert await redis.hkeys(names.subject_record(ALICE)) == [b"newest"]
 
 
 def _new(session: Session) -> NewSession:

@@ -183,14 +183,21 @@ async def test_a_request_that_was_overtaken_on_its_way_is_late_and_no_reuse(
     assert await desk.show(session, 0, clock()) == Reused()
 
 
-@pytest.mark.parametrize("grace", [timedelta(0), timedelta(milliseconds=5)])
-async def test_late_reaches_no_further_than_the_grace_period(
-    desk: Desk, clock: MovableClock, grace: timedelta
+@pytest.mark.parametrize(
+    ("grace", "late_by"),
+    [
+        (timedelta(0), timedelta(milliseconds=5)),
+        (timedelta(milliseconds=5), timedelta(milliseconds=5)),
+        (timedelta(seconds=60), timedelta(seconds=2)),
+    ],
+)
+async def test_late_reaches_no_further_than_an_answer_is_waited_for_nor_than_the_grace_period(
+    desk: Desk, clock: MovableClock, grace: timedelta, late_by: timedelta
 ) -> None:
     desk = desk.with_policy(replace(POLICY, grace_period=grace))
     session = await desk.begin(clock())
     arrived = clock()
-    clock.move(milliseconds=5)
+    clock.now += late_by
     await desk.show(session, 0, clock())
     await desk.show(session, 1, clock())
     assert await desk.show(session, 0, arrived) == Reused()

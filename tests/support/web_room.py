@@ -146,6 +146,7 @@ class WebRoom:
                 jwk_set=PublishedKeys(),
                 readiness=self.ready,
                 clock=self.clock,
+                dialects=("form",),
             )
         )
         self.client = httpx.AsyncClient(

@@ -130,7 +130,7 @@ def test_unknown_members_are_ignored() -> None:
     ],
 )
 def test_the_grant_members_name_tells_the_spelling(body: str, spelling: str) -> None:
-    assert spelling_of(parse_fields(body.encode())).name == spelling
+    assert spelling_of(parse_fields(body.encode())).spelling == spelling
 
 
 def test_neither_spelling_shows_its_secrets_in_a_repr() -> None:

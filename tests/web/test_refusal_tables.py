@@ -39,7 +39,7 @@ def test_every_refusal_has_a_row(kind: type[Refusal], table: Rows) -> None:
     assert any(parent in table for parent in kind.__mro__)
 
 
-@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.spelling)
 @pytest.mark.parametrize("kind", ALL)
 def test_every_refusal_can_be_written(kind: type[Refusal], dialect: Dialect) -> None:
     refusal = kind(*ARGUMENTS.get(kind, ())).about(sub="alice", sid="A" * 22)

@@ -77,7 +77,7 @@ async def test_what_is_left_counts_from_issue_to_exp(room: WebRoom) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "event", "reason", "dialect"),
+    ("body", "event", "reason", "spelling"),
     [
         ("", "refused", "request_malformed", "camel"),
         ("grant_type=x", "refused", "grant_unsupported", "rfc6749"),
@@ -95,14 +95,14 @@ async def test_what_is_left_counts_from_issue_to_exp(room: WebRoom) -> None:
     ],
 )
 async def test_a_refusal_is_audited_once_with_its_true_reason(
-    body: str, event: str, reason: str, dialect: str, room: WebRoom
+    body: str, event: str, reason: str, spelling: str, room: WebRoom
 ) -> None:
     await room.token(body)
     [fact] = room.facts
-    assert (fact["event"], fact["reason"], fact["dialect"], fact["peer"]) == (
+    assert (fact["event"], fact["reason"], fact["spelling"], fact["peer"]) == (
         event,
         reason,
-        dialect,
+        spelling,
         "127.0.0.1",
     )
 
@@ -113,9 +113,9 @@ async def test_what_the_rules_record_says_how_the_server_was_spoken_to(room: Web
     await room.token("grant_type=refresh_token&refresh_token=refresh.alice.1")
     await room.client.post("/api/oauth2/logout", headers={"Authorization": "Bearer access.a"})
     assert room.ledger.contexts == [
-        {"dialect": "camel", "peer": "127.0.0.1"},
-        {"dialect": "rfc6749", "peer": "127.0.0.1"},
-        {"dialect": "camel", "peer": "127.0.0.1"},
+        {"dialect": "form", "spelling": "camel", "peer": "127.0.0.1"},
+        {"dialect": "form", "spelling": "rfc6749", "peer": "127.0.0.1"},
+        {"dialect": "form", "spelling": "camel", "peer": "127.0.0.1"},
     ]
 
 

@@ -15,6 +15,7 @@ from token_server.tokens.refusals import (
     AccountDisabled,
     AccountUnknown,
     LoginRefused,
+    Overloaded,
     PasswordWrong,
     TemporarilyUnavailable,
     TooManyAttempts,
@@ -45,18 +46,22 @@ class PasswordLogIn:
         # A name that can be nobody's is not looked up: its caller learns nothing from that.
         account = await self._accounts.find(Subject(name)) if is_subject(name) else None
         key = _attempt_key(name, peer)
-        await self._check_attempts(key, account)
+        await self._charge(key, account)
         password_hash = account.password_hash if account else None
-        matches = await self._passwords.verify(password_hash, password)
+        try:
+            matches = await self._passwords.verify(password_hash, password)
+        except Overloaded:
+            await self._attempts.forgive(key)
+            raise
         if account is None or account.disabled or not matches:
-            await self._attempts.failed(key, now=self._clock())
             raise _refusal(account, matches=matches)
+        await self._attempts.forgive(key)
         await self._renew_hash(account, password)
         self._audit.record(Fact.LOGGED_IN, sub=account.name)
         return account.name
 
-    async def _check_attempts(self, key: str, account: Account | None) -> None:
-        retry_in = await self._attempts.retry_in(key, now=self._clock())
+    async def _charge(self, key: str, account: Account | None) -> None:
+        retry_in = await self._attempts.charge(key, now=self._clock())
         if retry_in is not None:
             refusal = TooManyAttempts(retry_in)
             raise refusal.about(sub=account.name) if account else refusal

@@ -50,7 +50,9 @@ def main() -> NoReturn:
     try:
         token_server.main(prog_name="token-server", standalone_mode=False)
     except click.ClickException as wrong:
-        wrong.show()
+        context = getattr(wrong, "ctx", None)
+        hint = f"{context.command_path} --help" if context else None
+        tell(Problem(wrong.format_message(), hint=hint))
         sys.exit(wrong.exit_code)
     except Problem as problem:
         tell(problem)

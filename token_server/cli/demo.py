@@ -50,11 +50,16 @@ def command() -> None:
         first = _step("log in", _log_in(url, name, password)).members
         answer = _step("refresh", _refresh(url, first["refresh_token"]))
         again = _step("ask again: the answer was lost", _refresh(url, first["refresh_token"]))
-        click.echo(f"   the same bytes: {'yes' if again.body == answer.body else 'NO'}")
+        if again.body != answer.body:
+            raise Problem("the two answers differ")
+        click.echo("   the same bytes")
         second = answer.members
         third = _step("refresh with the successor", _refresh(url, second["refresh_token"]))
-        _step("show the spent token again: reuse", _refresh(url, first["refresh_token"]))
-        _step("the whole session has ended", _refresh(url, third.members["refresh_token"]))
+        _step(
+            "show the spent token again: reuse", _refresh(url, first["refresh_token"]), status=401
+        )
+        last = _refresh(url, third.members["refresh_token"])
+        _step("the whole session has ended", last, status=401)
         _verify(url, third.members["access_token"])
 
 
@@ -66,9 +71,13 @@ def _verify(url: str, access_token: str) -> None:
     click.echo(f"   verified: {token.claims['unique_name']}, by the key {token.header['kid']}")
 
 
-def _step(what: str, answer: Answer) -> Answer:
+def _step(what: str, answer: Answer, *, status: int = 200) -> Answer:
     code = answer.members.get("errorCode", "")
     click.echo(f"{answer.status} {what}{f' ({code})' if code else ''}")
+    if answer.status != status:
+        raise Problem(
+            f"{status} was due", hint="the server's audit log (its stdout) has the reason"
+        )
     return answer
 
 

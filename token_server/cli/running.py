@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from typing import TypeVar
 
+import click
+
 from token_server.app import open_engine
 from token_server.audit import AuditLog
 from token_server.settings import Settings, load_settings
@@ -27,5 +29,9 @@ def run(work: Callable[[Engine, Settings, Audit], Awaitable[T]]) -> T:
         async with open_engine(settings) as engine:
             return await work(engine, settings, audit)
 
-    with embedded_in(settings.store_url.get_secret_value()) or nullcontext():
+    with embedded_in(settings.store_url.get_secret_value()) or nullcontext() as store:
+        if store and store.is_ours:
+            click.echo(
+                f"no server runs: started the store of {store.socket_path.parent}", err=True
+            )
         return asyncio.run(on_the_store())

@@ -4,17 +4,16 @@ import json
 
 import click
 
-from token_server.app import Core, longest_kept, open_core
+from token_server.app import Core, open_core, session_ends
 from token_server.cli.names import all_of_subject, subject_argument, written
 from token_server.cli.running import run
 from token_server.problems import Problem
 from token_server.settings import Settings
 from token_server.store.engine import Engine
 from token_server.store.session_list import SessionList
-from token_server.store.sessions import SessionEnds
 from token_server.system import RandomIds, system_clock
-from token_server.tokens.model import EndReason, Session, Subject, TokenPair
-from token_server.tokens.ports import Audit, Fact
+from token_server.tokens.model import EndReason, Session, SessionId, Subject, TokenPair
+from token_server.tokens.ports import Audit, Done, Fact
 from token_server.web.dialects import camel
 
 
@@ -74,34 +73,36 @@ def end(sid: str | None, name: Subject | None) -> None:
 
 def _end_all(name: Subject) -> None:
     async def work(engine: Engine, settings: Settings, audit: Audit) -> None:
-        ends = SessionEnds(engine, keep=longest_kept(settings.policy()))
-        await ends.end_all(name, now=system_clock())
+        await session_ends(engine, settings).end_all(name, now=system_clock())
         audit.record(Fact.SESSIONS_ENDED, sub=name, because=EndReason.OPERATOR)
 
     run(work)
-    click.echo(f"token-server: ended every session of {name}", err=True)
+    click.echo(f"ended every session of {name}", err=True)
 
 
 def _end_one(sid: str) -> None:
     async def work(engine: Engine, settings: Settings, audit: Audit) -> None:
         found = await SessionList(engine).find(sid)
-        if found is None or found.ended is not None:
-            raise Problem(
-                "there is no live session of this id",
-                hint='"token-server sessions list NAME" lists the live sessions of a subject',
-            )
-        session = found.session
-        ends = SessionEnds(engine, keep=longest_kept(settings.policy()))
-        await ends.end(
-            session.subject,
-            session.sid,
-            because=EndReason.OPERATOR,
-            attempt=RandomIds().attempt(),
+        if found is None:
+            raise _no_such_session()
+        ends = session_ends(engine, settings)
+        subject, attempt = found.session.subject, RandomIds().attempt()
+        ending = await ends.end(
+            subject, SessionId(sid), because=EndReason.OPERATOR, attempt=attempt
         )
-        audit.record(Fact.SESSION_ENDED, sid=sid, sub=session.subject, because=EndReason.OPERATOR)
+        if ending != Done():
+            raise _no_such_session()
+        audit.record(Fact.SESSION_ENDED, sid=sid, sub=subject, because=EndReason.OPERATOR)
 
     run(work)
-    click.echo(f"token-server: ended {sid}", err=True)
+    click.echo(f"ended {sid}", err=True)
+
+
+def _no_such_session() -> Problem:
+    return Problem(
+        "there is no live session of this id",
+        hint='"token-server sessions list NAME" lists the live sessions of a subject',
+    )
 
 
 def _row(session: Session) -> dict[str, object]:

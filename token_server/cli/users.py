@@ -9,7 +9,8 @@ import click
 from token_server.accounts.changes import AccountChanges
 from token_server.accounts.passwords import Passwords
 from token_server.accounts.profile import LARGEST_PROFILE, read_profile
-from token_server.cli.account_changes import accounts_on, change_accounts
+from token_server.app import accounts_on
+from token_server.cli.account_changes import change_accounts
 from token_server.cli.names import subject_argument, written
 from token_server.cli.password_input import chosen_password
 from token_server.cli.running import run
@@ -116,4 +117,4 @@ def _row(account: Account) -> dict[str, object]:
 
 def _say(what: str) -> None:
     # On stderr: on stdout stands a generated password, and nothing else.
-    click.echo(f"token-server: {what}", err=True)
+    click.echo(f"{what}", err=True)

@@ -13,7 +13,7 @@ from token_server.process.talk import say
 from token_server.process.tls import tls_of
 from token_server.settings import Settings
 from token_server.store.embedded import embedded_in
-from token_server.system import cores
+from token_server.system import worker_count
 
 START_UP_SECONDS = 30.0
 DRAIN_SECONDS = 20
@@ -41,7 +41,7 @@ def serve(
         start_up_seconds=start_up_seconds,
         drain_seconds=drain_seconds,
     )
-    workers = settings.workers or cores()
+    workers = worker_count(settings.workers)
     with ExitStack() as at_the_end:
         listeners = listen(settings.host, settings.port, workers=workers)
         for listener in listeners:

@@ -15,10 +15,10 @@ from pkgutil import resolve_name
 import uvloop
 from starlette.types import ASGIApp
 
+from token_server.leash import die_with
 from token_server.problems import Problem
 from token_server.process.handover import Handover, Report
 from token_server.process.http_server import HttpServer
-from token_server.process.parent import die_with
 from token_server.process.tls import tls_of
 from token_server.settings import Settings
 

@@ -12,7 +12,7 @@ from token_server.settings.durations import write_duration
 from token_server.settings.model import ON_THIS_MACHINE, Settings
 from token_server.settings.problem import Contradiction, SettingsProblem
 from token_server.settings.sources import CONFIG, Given, Reading, read_environment, read_file
-from token_server.settings.store_url import mask_password
+from token_server.store_url import without_password
 
 Shown = str | int | list[str] | None
 
@@ -85,7 +85,7 @@ def _place(name: str, given: Mapping[str, Given]) -> str:
 def _shown(value: object) -> Shown:
     match value:
         case SecretStr():
-            return mask_password(value.get_secret_value())
+            return without_password(value.get_secret_value())
         case timedelta():
             return write_duration(value)
         case tuple():

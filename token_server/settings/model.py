@@ -18,7 +18,7 @@ from pydantic import (
 
 from token_server.settings.durations import LONGEST, read_duration, read_lifetime
 from token_server.settings.problem import Contradiction
-from token_server.settings.readable import check_owner_only, check_readable
+from token_server.settings.readable import check_readable
 from token_server.settings.readers import (
     one_of,
     optional,
@@ -26,11 +26,11 @@ from token_server.settings.readers import (
     read_issuer,
     read_origins,
     read_path,
+    read_store_url,
     refuse_clients,
     some_of,
     whole_number,
 )
-from token_server.settings.store_url import read_store_url
 from token_server.tokens.model import Policy
 
 Dialect = Literal["form", "json", "header"]
@@ -116,8 +116,6 @@ class Settings(BaseModel):
     def _can_be_read(cls, path: Path | None, info: ValidationInfo) -> Path | None:
         if path is not None and info.context == ON_THIS_MACHINE:
             check_readable(path)
-            if info.field_name == "keys_passphrase_file":
-                check_owner_only(path)
         return path
 
     @field_validator("admin_port")

@@ -14,9 +14,3 @@ def check_readable(path: Path) -> None:
             pass
     except OSError as fault:
         raise ValueError(f"must name a file that can be read: {fault.strerror}") from None
-
-
-def check_owner_only(path: Path) -> None:
-    """Raises: ValueError, where group or others may read or change it."""
-    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise ValueError("must name a file for its owner only: chmod 600")

@@ -2,16 +2,18 @@
 
 import re
 from collections.abc import Callable
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
+from pydantic import SecretStr
+
+from token_server import store_url
+from token_server.host_names import is_host
+
 T = TypeVar("T")
 
 _DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
-_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)", re.ASCII)
-_LONGEST_NAME = 253
 # RFC 3986 §2: what never stands in a URL as itself.
 _NOT_IN_URLS = re.compile(r'[^!-~]|["<>\\^`{|}]')
 _DEFAULT_PORTS = {"https": 443, "http": 80}
@@ -69,18 +71,6 @@ def read_host(value: object) -> str:
     return host
 
 
-def is_host(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        # RFC 1034 §3.1: a final dot marks a name as complete.
-        labels = text.removesuffix(".").split(".")
-        # A last label of digits is an IP address with a typing error (WHATWG URL §3.5).
-        named = all(map(_LABEL.fullmatch, labels)) and not labels[-1].isdecimal()
-        return named and len(text) <= _LONGEST_NAME
-    return True
-
-
 def read_path(value: object) -> Path:
     path = str(value) if isinstance(value, Path) else read_text(value)
     if path.startswith("~"):
@@ -105,6 +95,15 @@ def read_origins(value: object) -> tuple[str, ...]:
             "http://localhost:3000: lower case, without path or default port, never *"
         )
     return origins
+
+
+def read_store_url(value: object) -> SecretStr:
+    text = read_text(value.get_secret_value() if isinstance(value, SecretStr) else value)
+    try:
+        store_url.read(text)
+    except store_url.StoreUrlProblem as problem:
+        raise ValueError(problem.rule) from None
+    return SecretStr(text)
 
 
 def refuse_clients(_: object) -> None:

@@ -21,7 +21,7 @@ def read_passphrase(path: Path | None) -> bytes | None:
     if path is None:
         return None
     try:
-        passphrase = path.read_bytes().partition(b"\n")[0].rstrip(b"\r")
+        passphrase = files.read(path, refused_mode=0o077).partition(b"\n")[0].rstrip(b"\r")
     except OSError as error:
         raise Problem(
             f"{path} cannot be read: {error.strerror}",

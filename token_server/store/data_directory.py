@@ -7,11 +7,9 @@ import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
 
 from token_server.problems import Problem
 
-SCHEME = "embedded:"
 SOCKET = "s"
 LOG = "valkey.log"
 LINK = "store"
@@ -22,19 +20,6 @@ LONGEST_SOCKET_PATH = 100
 class DataDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path.resolve()
-
-    @classmethod
-    def of(cls, url: str) -> Self | None:
-        """The directory that `embedded:PATH` names; None: it is another kind of URL."""
-        if not url.startswith(SCHEME):
-            return None
-        path = url.removeprefix(SCHEME)
-        if not path or path.startswith("//") or "\0" in path:
-            raise Problem(
-                "STORE_URL names no directory",
-                hint="use embedded:relative/path or embedded:/absolute/path",
-            )
-        return cls(Path(path))
 
     @property
     def log(self) -> Path:
@@ -61,7 +46,9 @@ class DataDirectory:
         who gets it may be sure that no store writes here, however our own process ended.
         """
         try:
-            descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+            # Not followed: what a link leads to is not ours to lock, or to make.
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+            descriptor = os.open(self.path / "lock", flags, 0o600)
         except OSError as fault:
             raise _unusable(self.path, fault) from fault
         try:

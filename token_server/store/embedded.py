@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import Self
 
+from token_server import store_url
 from token_server.problems import Problem
 from token_server.store.data_directory import DataDirectory
 from token_server.store.valkey import State, ValkeyProcess, ask
@@ -107,6 +108,11 @@ class EmbeddedStore:
 
 
 def embedded_in(url: str) -> EmbeddedStore | None:
-    """The store that this URL asks us to run ourselves; None: somebody else runs it."""
-    data = DataDirectory.of(url)
-    return EmbeddedStore(data.path) if data else None
+    """The store that this URL asks us to run ourselves; None: somebody else runs it.
+
+    Raises: StoreUrlProblem.
+    """
+    place = store_url.read(url)
+    if isinstance(place, store_url.Embedded):
+        return EmbeddedStore(Path(place.folder))
+    return None

@@ -2,26 +2,41 @@
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Awaitable, Sequence
 from datetime import timedelta
 from importlib.resources import files
 from typing import Any, TypeVar
 
+import structlog
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
+from token_server.store import names
+from token_server.store.facts import FSYNC_WITHIN_MS, PROBE_LIVES_MS
 from token_server.tokens.refusals import StoreUnavailable
 
 T = TypeVar("T")
 Argument = str | bytes | int
 
+DEADLINE = timedelta(seconds=2)
+"""How long an answer of the store is waited for; no request is answered later than that."""
+# What a store refuses for reasons of its own. Any other error is a fault of ours.
+_NOT_NOW = frozenset(
+    {"BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOAUTH", "NOPERM", "NOREPLICAS"}
+    | {"OOM", "READONLY", "TRYAGAIN", "UNKILLABLE", "WRONGPASS"}
+)
+_TOLD_EVERY_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
+
 
 class Script:
     """Lua that runs as one atomic step; made of the named files of `scripts/`, in order."""
 
-    def __init__(self, *names: str) -> None:
+    def __init__(self, *names_of_files: str) -> None:
         folder = files("token_server.store") / "scripts"
-        self.text = "".join((folder / f"{name}.lua").read_text("utf-8") for name in names)
+        self.text = "".join((folder / f"{name}.lua").read_text("utf-8") for name in names_of_files)
         # EVALSHA names a script by its SHA-1; nothing secret depends on it.
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
@@ -34,15 +49,12 @@ class Engine:
     """
 
     def __init__(
-        self,
-        client: Redis,
-        *,
-        waits_for_fsync: bool,
-        deadline: timedelta = timedelta(seconds=2),
+        self, client: Redis, *, waits_for_fsync: bool, deadline: timedelta = DEADLINE
     ) -> None:
         self.client = client
         self.waits_for_fsync = waits_for_fsync
         self._deadline = deadline.total_seconds()
+        self._told_at = -_TOLD_EVERY_SECONDS
 
     async def answer(self, asked: Awaitable[T]) -> T:
         """The answer of the store. Raises: StoreUnavailable, also where it is too slow."""
@@ -50,6 +62,12 @@ class Engine:
             async with asyncio.timeout(self._deadline):
                 return await asked
         except (RedisError, OSError, TimeoutError) as fault:
+            cause = type(fault).__name__
+            if type(fault) is ResponseError:
+                cause = str(fault).partition(" ")[0]
+                if cause not in _NOT_NOW:
+                    raise
+            self._tell(cause)
             raise StoreUnavailable from fault
 
     async def command(self, *words: Argument) -> Any:  # noqa: ANN401 - as for a script
@@ -66,9 +84,20 @@ class Engine:
         durably: bool = False,
     ) -> Any:  # noqa: ANN401 - what a script returns only its caller knows
         """Run a script; `durably`: return only once what it wrote is on disk."""
-        if durably and self.waits_for_fsync:
-            return await self.answer(self._run_and_wait(script, keys, arguments))
-        return await self.answer(self._run(script, keys, arguments))
+        result = await self.answer(self._run(script, keys, arguments))
+        if durably:
+            await self.make_durable()
+        return result
+
+    async def make_durable(self) -> None:
+        """Return once all that was written before is on disk. Raises: StoreUnavailable."""
+        if self.waits_for_fsync and not await self.answer(self._wait_for_fsync()):
+            self._tell("fsync")
+            raise StoreUnavailable
+
+    async def probe(self) -> None:
+        """Raises: StoreUnavailable, where the store takes no write."""
+        await self.command("SET", names.PROBE, "", "PX", PROBE_LIVES_MS)
 
     async def _run(
         self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]
@@ -79,14 +108,19 @@ class Engine:
             # A restarted store knows no script. NOSCRIPT means that nothing was executed.
             return await self.client.eval(script.text, len(keys), *keys, *arguments)
 
-    async def _run_and_wait(
-        self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]
-    ) -> Any:  # noqa: ANN401
-        # WAITAOF waits for the writes of its own connection: one pipeline, one connection.
+    async def _wait_for_fsync(self) -> bool:
+        # WAITAOF waits for the writes of its own connection only, and on one that wrote nothing,
+        # as after a reconnect, it does not wait at all. The file is one: what is on disk up to a
+        # write made now holds everything before it.
         async with self.client.pipeline(transaction=False) as pipeline:
-            pipeline.eval(script.text, len(keys), *keys, *arguments)
-            pipeline.execute_command("WAITAOF", 1, 0, int(self._deadline * 1000))
-            result, (synced_locally, _) = await pipeline.execute()
-        if not synced_locally:
-            raise StoreUnavailable
-        return result
+            pipeline.set(names.BARRIER, "", px=PROBE_LIVES_MS)
+            pipeline.execute_command("WAITAOF", 1, 0, FSYNC_WITHIN_MS)
+            _, (synced_locally, _) = await pipeline.execute()
+        return bool(synced_locally)
+
+    def _tell(self, cause: str) -> None:
+        """One line a second at most: every request fails alike while a store is away."""
+        now = time.monotonic()
+        if now >= self._told_at + _TOLD_EVERY_SECONDS:
+            self._told_at = now
+            log.warning("the store cannot be used", cause=cause)

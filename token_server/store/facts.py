@@ -8,9 +8,10 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from token_server.store import names
+
 Version = tuple[int, ...]
 
-PROBE = "token-server:probe"
 PROBE_LIVES_MS = 10_000
 # Enough for a store that fsyncs once a second, and less than a client waits for any answer.
 FSYNC_WITHIN_MS = 1_250
@@ -61,7 +62,7 @@ async def try_write(client: Redis) -> Write:
     """Raises: RedisError, where it cannot be asked at all."""
     # WAITAOF waits for the writes of its own connection: one pipeline, one connection.
     async with client.pipeline(transaction=False) as pipeline:
-        pipeline.set(PROBE, "", px=PROBE_LIVES_MS)
+        pipeline.set(names.PROBE, "", px=PROBE_LIVES_MS)
         pipeline.execute_command("WAITAOF", 1, 0, FSYNC_WITHIN_MS)
         taken, synced = await pipeline.execute(raise_on_error=False)
     return Write(

@@ -4,6 +4,9 @@ from token_server.tokens.model import SessionId, Subject
 
 SECRET = "token-server:secret"  # noqa: S105 - the name of a key
 ACCOUNTS = "token-server:accounts"
+ATTEMPTS = "token-server:attempts:"
+PROBE = "token-server:probe"
+BARRIER = "token-server:barrier"
 _ESCAPES = str.maketrans({"%": "%25", "{": "%7B", "}": "%7D"})
 
 

@@ -20,7 +20,9 @@ from token_server.tokens.model import (
 from token_server.tokens.moments import micros_in, to_micros
 from token_server.tokens.ports import (
     AccountBarred,
+    Done,
     Ended,
+    Ending,
     Handed,
     Outcome,
     Reused,
@@ -32,7 +34,6 @@ _BEGIN = Script("record", "begin")
 _REFRESH = Script("record", "refresh")
 _END = Script("record", "end")
 _END_ALL = Script("subject", "end_all")
-_KEEP_END = Script("keep_end")
 
 
 class SessionEnds:
@@ -48,11 +49,17 @@ class SessionEnds:
 
     async def end(
         self, subject: Subject, sid: SessionId, *, because: EndReason, attempt: Attempt
-    ) -> bool:
-        ended = await self._engine.run(
+    ) -> Ending:
+        outcome, *values = await self._engine.run(
             _END, _keys(subject, sid), [sid, because, attempt], durably=True
         )
-        return bool(ended)
+        match outcome:
+            case b"done":
+                return Done()
+            case b"ended":
+                return Ended(because=EndReason(values[0].decode()))
+            case _:
+                return Unknown()
 
     async def end_all(self, subject: Subject, *, now: datetime) -> None:
         kept = self._keep // timedelta(milliseconds=1)
@@ -67,6 +74,14 @@ class Sessions(SessionEnds):
     def __init__(self, engine: Engine, memory: StoreMemory, *, keep: timedelta) -> None:
         super().__init__(engine, keep=keep)
         self._memory = memory
+
+    async def end(
+        self, subject: Subject, sid: SessionId, *, because: EndReason, attempt: Attempt
+    ) -> Ending:
+        ending = await super().end(subject, sid, because=because, attempt=attempt)
+        if ending == Unknown():
+            await self._memory.check()
+        return ending
 
     async def begin(
         self, new: NewSession, *, policy: Policy, attempt: Attempt, of_account: bool
@@ -110,19 +125,13 @@ class Sessions(SessionEnds):
             case b"ended":
                 return Ended(because=EndReason(values[0].decode()))
             case b"reused":
-                await self._make_end_durable(token)
+                # Rotations need not wait for the disk: a forgotten one is rolled forward. An end
+                # that was found out must not be forgotten.
+                await self._engine.make_durable()
                 return Reused()
             case _:
                 session = records.read(token.subject, token.sid, values)
                 return Handed(outcome=Outcome(outcome.decode()), session=session)
-
-    async def _make_end_durable(self, token: RefreshToken) -> None:
-        # Rotations need not wait for the disk (a forgotten one is rolled forward), so `show`
-        # does not; an end that was found out must not be forgotten.
-        if self._engine.waits_for_fsync:
-            await self._engine.run(
-                _KEEP_END, [names.session(token.subject, token.sid)], [], durably=True
-            )
 
 
 def _keys(subject: Subject, sid: SessionId) -> list[str]:

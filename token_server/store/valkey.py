@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 from enum import Enum, auto
@@ -11,9 +12,9 @@ from pathlib import Path
 from shlex import quote
 from typing import BinaryIO
 
+from token_server.leash import leash
 from token_server.problems import Problem
 from token_server.store.data_directory import LOG, SOCKET, DataDirectory
-from token_server.store.leash import dies_with
 
 STOPS_WITHIN = 10.0
 ANSWERS_WITHIN = 0.5
@@ -82,12 +83,8 @@ class ValkeyProcess:
             umask=0o077,
             # Ctrl-C is for us alone: the store goes last.
             start_new_session=True,
-            preexec_fn=dies_with(os.getpid()),  # noqa: PLW1509 - called by the main thread
+            preexec_fn=leash(os.getpid(), signal.SIGTERM),  # noqa: PLW1509 - called by the main thread
         )
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
 
     def exit_status(self, *, within: float = 0) -> int | None:
         """Its exit status, negative after a signal; None: it lives."""

@@ -87,7 +87,13 @@ class Unknown:
     """No such session: never begun here, or forgotten after its last token expired."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """The session was live, and this call has ended it."""
+
+
 Showing = Handed | Reused | Ended | Unknown
+Ending = Done | Ended | Unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,8 +131,11 @@ class SessionStore(Protocol):
 
     async def end(
         self, subject: Subject, sid: SessionId, *, because: EndReason, attempt: Attempt
-    ) -> bool:
-        """End one session. Of all callers exactly one gets True."""
+    ) -> Ending:
+        """End one session. Of all callers exactly one gets Done.
+
+        Raises: StoreMemoryLost.
+        """
 
     async def end_all(self, subject: Subject, *, now: datetime) -> None:
         """End every session that the subject has, in constant time."""
@@ -158,12 +167,16 @@ class AccountStore(Protocol):
 
 
 class AttemptLimiter(Protocol):
-    """Counts failures by key, on all servers of one store alike."""
+    """Counts failures by key, on all servers of one store alike.
 
-    async def retry_in(self, key: str, *, now: datetime) -> timedelta | None:
-        """How long this key must wait; None: it may try."""
+    Charged before and forgiven after, so that many at once are no more than one by one.
+    """
 
-    async def failed(self, key: str, *, now: datetime) -> None: ...
+    async def charge(self, key: str, *, now: datetime) -> timedelta | None:
+        """Count an attempt as failed, before it is made; or how long this key must wait."""
+
+    async def forgive(self, key: str) -> None:
+        """Take back what was counted: the attempt was good, or was not made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +225,7 @@ class Fact(StrEnum):
     """What the audit log speaks of."""
 
     LOGGED_IN = "logged_in"
-    SESSION_STARTED = "session_started"
+    SESSION_BEGUN = "session_begun"
     ROTATED = "rotated"
     ROLLED_FORWARD = "rolled_forward"
     REPEATED = "repeated"

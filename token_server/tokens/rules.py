@@ -27,6 +27,7 @@ from token_server.tokens.ports import (
     AccountBarred,
     Audit,
     Clock,
+    Done,
     Ended,
     Fact,
     Handed,
@@ -87,7 +88,7 @@ class TokenRules:
         )
         if isinstance(begun, AccountBarred):
             raise AccountDisabled().about(sub=subject)
-        self._audit.record(Fact.SESSION_STARTED, **_ids_of(begun))
+        self._audit.record(Fact.SESSION_BEGUN, **_ids_of(begun))
         return self._pair(begun, now)
 
     async def refresh(self, unverified_token: str) -> TokenPair:
@@ -118,14 +119,19 @@ class TokenRules:
         unverified = self._signer.unpack(unverified_token)
         token = read_access_token(unverified.unverified_claims, issuer=self._issuer, now=now)
         self._signer.verify(unverified, now)
-        ended = await self._store.end(
+        ids = {"sid": token.sid, "sub": token.subject}
+        ending = await self._store.end(
             token.subject, token.sid, because=EndReason.LOGOUT, attempt=self._ids.attempt()
         )
-        if not ended:
-            raise SessionUnknown().about(sid=token.sid, sub=token.subject)
-        self._audit.record(
-            Fact.SESSION_ENDED, sid=token.sid, sub=token.subject, because=EndReason.LOGOUT
-        )
+        match ending:
+            case Done():
+                self._audit.record(Fact.SESSION_ENDED, because=EndReason.LOGOUT, **ids)
+            case Ended(because=because):
+                raise SessionEnded(because).about(because=because, **ids)
+            case Unknown():
+                raise SessionUnknown().about(**ids)
+            case _:
+                assert_never(ending)
 
     def _genuine_refresh_token(self, unverified_token: str, now: datetime) -> RefreshToken:
         # Cheapest first: there are clients that repeat a dead token for days.

@@ -33,7 +33,7 @@ class LogOut:
         try:
             # Whatever the body says; but a request cut off in the middle ends no session.
             await read_body(request)
-            with bound_contextvars(dialect=dialect.name, peer=peer):
+            with bound_contextvars(**dialect.told, peer=peer):
                 await self._tokens.log_out(bearer_token(request.headers))
         except Refusal as refusal:
             answer = refused(refusal, dialect=dialect, audit=self._audit, peer=peer)

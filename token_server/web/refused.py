@@ -15,7 +15,7 @@ def refused(refusal: Refusal, *, dialect: Dialect, audit: Audit, peer: str) -> R
     told: dict[str, str | int] = {
         **refusal.ids,
         "reason": refusal.reason,
-        "dialect": dialect.name,
+        **dialect.told,
         "peer": peer,
         "instance": instance,
     }

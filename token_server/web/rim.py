@@ -1,6 +1,7 @@
 """The last rim: what no endpoint has answered becomes an answer here, and faults are logged."""
 
 import traceback
+from contextlib import suppress
 
 import structlog
 from starlette.requests import ClientDisconnect
@@ -44,12 +45,14 @@ def _answer_to(fault: Exception) -> Response:
     instance = new_instance()
     if isinstance(fault, Refusal):
         return camel.refuse(fault, instance=instance)
-    log.error(
-        "internal fault",
-        error=type(fault).__qualname__,
-        instance=instance,
-        traceback="".join(_frames(fault)),
-    )
+    # Nobody reading the log is no reason to leave the client without an answer.
+    with suppress(OSError, ValueError):
+        log.error(
+            "internal fault",
+            error=type(fault).__qualname__,
+            instance=instance,
+            traceback="".join(_frames(fault)),
+        )
     return camel.refuse(InternalFault(), instance=instance)
 
 

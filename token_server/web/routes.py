@@ -1,5 +1,6 @@
 """The list of routes: what is served where. Read this first."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from starlette.routing import Route, Router
@@ -25,6 +26,8 @@ class Doors:
     jwk_set: JwkSet
     readiness: Readiness
     clock: Clock
+    dialects: Collection[str]
+    """Those that are switched on."""
 
 
 def build_app(doors: Doors) -> ASGIApp:
@@ -42,9 +45,12 @@ def _routes(doors: Doors) -> list[Route]:
     )
     log_out = LogOut(tokens=doors.tokens, audit=doors.audit)
     jwk_set = JwkSetEndpoint(jwk_set=doors.jwk_set, clock=doors.clock)
-    return [
+    form = [
         Route("/api/oauth2/token", Methods(POST=token, DELETE=log_out)),
         Route("/api/oauth2/logout", Methods(POST=log_out)),
+    ]
+    return [
+        *(form if "form" in doors.dialects else []),
         Route("/.well-known/jwks.json", Methods(GET=jwk_set)),
         Route("/livez", Methods(GET=live)),
         Route("/readyz", Methods(GET=Ready(doors.readiness))),

@@ -34,7 +34,7 @@ class TokenEndpoint:
             dialect = spelling_of(fields)
             await check_still_there(request)
             # The facts that the rules record say by this how the server was spoken to.
-            with bound_contextvars(dialect=dialect.name, peer=peer):
+            with bound_contextvars(**dialect.told, peer=peer):
                 return dialect.render(await self._pair(fields, dialect, peer))
         except Refusal as refusal:
             return refused(refusal, dialect=dialect, audit=self._audit, peer=peer)

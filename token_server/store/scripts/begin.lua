@@ -14,6 +14,15 @@ if disabled == '1' or (ARGV[6] == '1' and redis.call('EXISTS', KEYS[3]) == 0) th
   return {'barred'}
 end
 
+-- Sessions that expired by themselves leave their entry behind. Three entries drawn at random are
+-- looked at each time, so that the dead never outnumber the living for long.
+local others = string.sub(KEYS[1], 1, -#sid - 1)
+for _, entry in ipairs(redis.call('HRANDFIELD', KEYS[2], 3)) do
+  if #entry == #sid and redis.call('EXISTS', others .. entry) == 0 then
+    redis.call('HDEL', KEYS[2], entry)
+  end
+end
+
 local known = redis.call('HMGET', KEYS[2], 'not_before', 'newest')
 -- Later than all that was ended at once, whatever this server's clock says.
 local began = math.max(now, tonumber(known[1] or 0) + 1)

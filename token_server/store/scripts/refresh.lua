@@ -11,8 +11,8 @@
 --                    writes; only we can have made it
 --   repeated         shown = b, in the grace period  nothing: the client lost the answer, or raced
 --                                                    itself, and gets the current pair again
---                    also any other token whose     (as far as the grace period reaches)
---                    request had arrived before
+--                    also any other token whose     (two seconds before at most, and within the
+--                    request had arrived before     grace period)
 --                    the current pair was issued
 --   recovered        shown = b, later, in the        g = g + 1: the successor was never shown, so
 --                    recovery period                 it never arrived; it is void from now on
@@ -24,6 +24,9 @@
 --
 -- KEYS: session, subject record
 -- ARGV: shown, now (when the request arrived), attempt, kid, grace period, recovery period (-1: no end), lengths (4)
+
+-- Nobody waits for the store longer than this, so nobody can be answered and come back sooner.
+local OVERTAKEN = 2 * 1000 * 1000
 
 local shown, now, attempt, kid = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[4]
 local grace, recovery = tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -52,11 +55,12 @@ end
 if shown >= g then
   return hand_out(shown == g and 'rotated' or 'rolled_forward', shown + 1, shown)
 end
-if now < issued and issued - now < grace then return answer('repeated', record) end
+if now < issued and issued - now < math.min(grace, OVERTAKEN) then return answer('repeated', record) end
 if shown == b then
   local since = math.max(0, now - issued)
   if since < grace then return answer('repeated', record) end
   if recovery < 0 or since < recovery then return hand_out('recovered', g + 1, b) end
 end
 redis.call('HSET', KEYS[1], 'e', 'reuse', 't', attempt)
+redis.call('HDEL', KEYS[2], string.sub(KEYS[1], -22))
 return {'reused'}

@@ -68,4 +68,4 @@ def refuse(refusal: Refusal, *, instance: str) -> Response:
     )
 
 
-DIALECT = Dialect(name="camel", parse=form.parse, render=render, refuse=refuse)
+DIALECT = Dialect(name="form", spelling="camel", parse=form.parse, render=render, refuse=refuse)

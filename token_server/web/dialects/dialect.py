@@ -38,7 +38,14 @@ class Refuse(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
     name: str
+    """As the setting DIALECTS knows it."""
+    spelling: str
     parse: Callable[[Fields], TokenRequest]
     """Raises: RequestMalformed, GrantUnsupported."""
     render: Callable[[TokenPair], Response]
     refuse: Refuse
+
+    @property
+    def told(self) -> dict[str, str]:
+        """How the audit log names it."""
+        return {"dialect": self.name, "spelling": self.spelling}

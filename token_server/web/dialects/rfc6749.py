@@ -60,4 +60,4 @@ def refuse(refusal: Refusal, *, instance: str) -> Response:  # noqa: ARG001 - no
     )
 
 
-DIALECT = Dialect(name="rfc6749", parse=form.parse, render=render, refuse=refuse)
+DIALECT = Dialect(name="form", spelling="rfc6749", parse=form.parse, render=render, refuse=refuse)

@@ -1,0 +1,97 @@
+"""The engine: durable means on disk, and trouble of the store is no fault of ours."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+from support.valkey import running_valkey
+
+from token_server.store.connect import connect
+from token_server.store.engine import Engine, Script
+from token_server.tokens.refusals import StoreUnavailable
+
+pytestmark = pytest.mark.anyio
+
+WRITE = Script("secret")
+
+
+@pytest.fixture
+async def lazy(tmp_path: Path) -> AsyncIterator[Redis]:
+    """A store that writes its file, and never brings it to the disk."""
+    options = ("--appendonly", "yes", "--appendfsync", "no")
+    with running_valkey(tmp_path, *options) as socket:
+        async with connect(f"unix://{socket}") as client:
+            yield client
+
+
+async def test_what_is_not_on_disk_in_time_is_not_answered_as_done(lazy: Redis) -> None:
+    engine = Engine(lazy, waits_for_fsync=True)
+    with pytest.raises(StoreUnavailable):
+        await engine.run(WRITE, ["key"], ["value"], durably=True)
+
+
+async def test_a_repeat_that_writes_nothing_is_not_durable_either(lazy: Redis) -> None:
+    """As after a lost reply: on a connection that wrote nothing, WAITAOF alone would not wait."""
+    engine = Engine(lazy, waits_for_fsync=True)
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            await engine.run(WRITE, ["key"], ["value"], durably=True)
+
+
+async def test_a_store_that_fsyncs_by_itself_is_not_waited_for(lazy: Redis) -> None:
+    engine = Engine(lazy, waits_for_fsync=False)
+    assert await engine.run(WRITE, ["key"], ["value"], durably=True) == b"value"
+
+
+async def test_a_store_that_does_not_answer_in_time_is_unavailable(redis: Redis) -> None:
+    engine = Engine(redis, waits_for_fsync=False, deadline=timedelta(milliseconds=20))
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailable):
+        await engine.command("BLPOP", "nothing", 5)
+    assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize("refused", ["READONLY x", "OOM x", "MISCONF x", "NOREPLICAS x"])
+async def test_what_a_store_refuses_for_reasons_of_its_own_is_unavailable(
+    redis: Redis, refused: str
+) -> None:
+    with pytest.raises(StoreUnavailable):
+        await Engine(redis, waits_for_fsync=False).answer(_raise(ResponseError(refused)))
+
+
+async def test_a_fault_of_ours_is_no_outage(redis: Redis) -> None:
+    await redis.set("key", "no hash")
+    with pytest.raises(ResponseError):
+        await Engine(redis, waits_for_fsync=False).command("HGET", "key", "field")
+
+
+async def test_an_outage_is_told_once_a_second_with_its_cause(redis: Redis) -> None:
+    engine = Engine(redis, waits_for_fsync=False)
+    with structlog.testing.capture_logs() as told:
+        for _ in range(50):
+            with pytest.raises(StoreUnavailable):
+                await engine.answer(_raise(ConnectionError("secret")))
+    assert [line["cause"] for line in told] == ["ConnectionError"]
+    assert "secret" not in str(told)
+
+
+async def test_a_store_that_takes_no_write_fails_the_probe(redis: Redis) -> None:
+    engine = Engine(redis, waits_for_fsync=False)
+    await engine.probe()
+    await redis.config_set("min-replicas-to-write", 1)
+    try:
+        with pytest.raises(StoreUnavailable):
+            await engine.probe()
+    finally:
+        await redis.config_set("min-replicas-to-write", 0)
+
+
+async def _raise(fault: Exception) -> None:
+    await asyncio.sleep(0)
+    raise fault
