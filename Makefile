@@ -26,10 +26,10 @@ demo: install ## against a running server: log in, refresh, ask again, reuse, ve
 	@$(BIN)/token-server demo
 
 user: install ## add an account; prints its generated password once
-	@$(BIN)/token-server users add "$(NAME)" --generate
+	@$(BIN)/token-server users add "$(or $(NAME),$(error NAME=… is missing))" --generate
 
 token: install ## begin a session; prints its first pair as JSON
-	@$(BIN)/token-server sessions issue "$(NAME)"
+	@$(BIN)/token-server sessions issue "$(or $(NAME),$(error NAME=… is missing))"
 
 keys-init: install ## make the first keyset (`make run` does it where there is none)
 	@$(BIN)/token-server keys init

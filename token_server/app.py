@@ -4,8 +4,9 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Self
 
 import structlog
 from starlette.types import ASGIApp
@@ -19,14 +20,14 @@ from token_server.settings import Settings
 from token_server.signing.jwks import PublicJwkSet
 from token_server.signing.keystore import KeysDirectory
 from token_server.signing.signer import KeysetSigner
-from token_server.store.accounts import Accounts
+from token_server.store.accounts import Accounts, RememberedAccounts
 from token_server.store.attempts import Attempts
 from token_server.store.connect import connect
 from token_server.store.engine import Engine
-from token_server.store.fitness import check_fitness
+from token_server.store.fitness import Fitness, check_fitness
 from token_server.store.memory import StoreMemory, load_secret
 from token_server.store.sessions import SessionEnds, Sessions
-from token_server.system import RandomIds, cores, system_clock
+from token_server.system import RandomIds, cores, system_clock, worker_count
 from token_server.tokens.identity import TokenIds
 from token_server.tokens.model import LEEWAY, Policy
 from token_server.tokens.ports import Audit, Clock, Fact
@@ -46,29 +47,61 @@ class Core:
     accounts: Accounts
 
 
-def prepare(settings: Settings) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Briefing:
+    """What was learned of the store before any worker started, and holds until the server ends.
+
+    A worker that replaces another must not take an emptied store for a new one, nor need the
+    store to be there: it serves 503 until it is.
+    """
+
+    secret: bytes = field(repr=False)
+    waits_for_fsync: bool
+
+    def to_bytes(self) -> bytes:
+        return bytes([self.waits_for_fsync]) + self.secret
+
+    @classmethod
+    def from_bytes(cls, written: bytes) -> Self:
+        return cls(secret=written[1:], waits_for_fsync=bool(written[0]))
+
+
+def prepare(settings: Settings) -> bytes:
     """What must be so before any worker starts: a first keyset, and a store that is fit.
 
-    Raises: Problem.
+    Answers the briefing of the workers. Raises: Problem.
     """
     log_to(sys.stderr)
     made = keys_directory(settings).ensure_first(key_size=settings.key_size, now=system_clock())
     audit = AuditLog(sys.stdout, clock=system_clock)
     for kid in made:
         audit.record(Fact.KEY_MADE, kid=kid)
-    asyncio.run(_tell_shortfalls(settings))
+    return asyncio.run(meet_store(settings)).to_bytes()
+
+
+async def meet_store(settings: Settings) -> Briefing:
+    """Raises: Problem."""
+    async with _checked_store(settings) as (engine, fitness):
+        for shortfall in fitness.warnings:
+            structlog.get_logger().warning(shortfall.text, hint=shortfall.fix)
+        try:
+            secret = await load_secret(engine)
+        except TemporarilyUnavailable as fault:
+            raise Problem(f"the store cannot be used ({fault.reason})") from fault
+        return Briefing(secret=secret, waits_for_fsync=engine.waits_for_fsync)
 
 
 @asynccontextmanager
-async def open_app(settings: Settings, *, clock: Clock = system_clock) -> AsyncIterator[ASGIApp]:
-    """One worker's app, connected. Raises: Problem."""
+async def open_app(
+    settings: Settings, briefing: bytes, *, clock: Clock = system_clock
+) -> AsyncIterator[ASGIApp]:
+    """One worker's app; the store need not answer yet. Raises: Problem."""
     log_to(sys.stderr)
     audit = AuditLog(sys.stdout, clock=clock)
-    async with open_engine(settings) as engine:
-        try:
-            core = await open_core(settings, engine, audit, clock)
-        except TemporarilyUnavailable as fault:
-            raise Problem(f"the store cannot be used ({fault.reason})") from fault
+    met = Briefing.from_bytes(briefing)
+    async with connect(settings.store_url.get_secret_value()) as client:
+        engine = Engine(client, waits_for_fsync=met.waits_for_fsync)
+        core = open_core(settings, engine, met.secret, audit, clock)
 
         async def check_readiness() -> None:
             await core.memory.check()
@@ -95,18 +128,20 @@ async def open_app(settings: Settings, *, clock: Clock = system_clock) -> AsyncI
 
 @asynccontextmanager
 async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
-    """The store that the settings name, which must be running. Raises: Problem."""
-    client = connect(settings.store_url.get_secret_value())
-    try:
-        fitness = await check_fitness(client)
-        yield Engine(client, waits_for_fsync=fitness.waits_for_fsync)
-    finally:
-        await client.aclose()
+    """The store that the settings name, which must be running and fit. Raises: Problem."""
+    async with _checked_store(settings) as (engine, _):
+        yield engine
 
 
-async def open_core(settings: Settings, engine: Engine, audit: Audit, clock: Clock) -> Core:
-    """Raises: Problem, StoreUnavailable."""
-    secret = await load_secret(engine)
+async def open_core_alone(settings: Settings, engine: Engine, audit: Audit, clock: Clock) -> Core:
+    """For a command, which no server has briefed. Raises: Problem, StoreUnavailable."""
+    return open_core(settings, engine, await load_secret(engine), audit, clock)
+
+
+def open_core(
+    settings: Settings, engine: Engine, secret: bytes, audit: Audit, clock: Clock
+) -> Core:
+    """Raises: Problem."""
     memory = StoreMemory(engine, secret)
     policy = settings.policy()
     keys = keys_directory(settings)
@@ -129,7 +164,7 @@ async def open_core(settings: Settings, engine: Engine, audit: Audit, clock: Clo
         signer=signer,
         jwk_set=PublicJwkSet(keyset, propagation_period=settings.key_propagation_period),
         memory=memory,
-        accounts=accounts_on(engine, settings),
+        accounts=RememberedAccounts(engine, memory, keep=longest_kept(policy)),
     )
 
 
@@ -151,15 +186,13 @@ def longest_kept(policy: Policy) -> timedelta:
     return longest + LEEWAY
 
 
+@asynccontextmanager
+async def _checked_store(settings: Settings) -> AsyncIterator[tuple[Engine, Fitness]]:
+    async with connect(settings.store_url.get_secret_value()) as client:
+        fitness = await check_fitness(client)
+        yield Engine(client, waits_for_fsync=fitness.waits_for_fsync), fitness
+
+
 def _password_slots(settings: Settings) -> int:
     # Each worker has its own: together they take no more cores than there are.
-    return max(1, cores() // (settings.workers or cores()))
-
-
-async def _tell_shortfalls(settings: Settings) -> None:
-    client = connect(settings.store_url.get_secret_value())
-    try:
-        for shortfall in (await check_fitness(client)).warnings:
-            structlog.get_logger().warning(shortfall.text, hint=shortfall.fix)
-    finally:
-        await client.aclose()
+    return max(1, cores() // worker_count(settings.workers))

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from support.moments import MovableClock
 from support.worlds import World
 
-from token_server.app import keys_directory, open_app
+from token_server.app import keys_directory, meet_store, open_app
 from token_server.settings import load_settings
 from token_server.system import system_clock
 
@@ -42,7 +42,8 @@ async def world(
         }
     )
     clock = MovableClock()
-    async with open_app(settings, clock=clock) as app:
+    briefing = await meet_store(settings)
+    async with open_app(settings, briefing.to_bytes(), clock=clock) as app:
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
             yield World(client, clock, settings, redis)

@@ -25,6 +25,7 @@ def listener() -> Iterator[socket.socket]:
 def orders(opener: str) -> Orders:
     return Orders(
         settings=load_settings({}),
+        briefing=b"",
         opener=f"support.launched_apps:{opener}",
         start_up_seconds=30,
         drain_seconds=20,

@@ -12,6 +12,7 @@ from typing import Protocol
 import pytest
 from support.launched import Launched, launch
 from support.processes import is_alive, wait_until
+from support.server import Server
 
 ENDS_WITHIN = 20
 
@@ -101,6 +102,22 @@ def test_tls_files_that_cannot_be_used_are_noticed_before_any_worker_starts(
     error, hint = how_it_failed(start(files)).splitlines()
     assert error.startswith("error: the TLS files cannot be used: ")
     assert hint.startswith("hint: TOKEN_SERVER_TLS_CERT_FILE ")
+
+
+@pytest.mark.parametrize("has_keys", [False, True])
+def test_a_passphrase_that_others_can_read_is_noticed(tmp_path: Path, *, has_keys: bool) -> None:
+    file = tmp_path / "passphrase"
+    file.write_text("8q3vYw0nW5yJm2s1V7cZ4g")
+    file.chmod(0o600)
+    server = Server(tmp_path, settings={"KEYS_PASSPHRASE_FILE": str(file)})
+    if has_keys:
+        server.cli("keys", "init")
+    file.chmod(0o640)
+    done = server.run("serve")
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"error: {file} is open to others (mode 0640)\nhint: chmod 600 {file}\n",
+    )
 
 
 def test_a_worker_without_a_parent_does_nothing() -> None:

@@ -20,12 +20,12 @@ from support.sessions import ALICE, POLICY, Desk, sessions_on
 
 from token_server.store import names
 from token_server.tokens.model import Attempt, EndReason
-from token_server.tokens.ports import Done, Ended, Handed, Outcome, Reused, Showing
+from token_server.tokens.ports import Done, Ended, Handed, Late, Outcome, Reused, Showing
 
 T = TypeVar("T")
 GRACE, RECOVERY = timedelta(seconds=60), timedelta(days=2)
 OVERTAKEN = timedelta(seconds=2)
-Verdict = Outcome | EndReason | type[Reused]
+Verdict = Outcome | EndReason | type[Reused | Late]
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,13 @@ class Model:
             outcome = Outcome.ROTATED if generation == self.generation else Outcome.ROLLED_FORWARD
             after = Model(generation=generation + 1, base=generation, issued_at=now)
             return outcome, after
-        overtaken = timedelta(0) < self.issued_at - now < OVERTAKEN
-        if overtaken or (generation == self.base and now - self.issued_at < GRACE):
+        if generation == self.base and now - self.issued_at < GRACE:
             return Outcome.REPEATED, self
         if generation == self.base and now - self.issued_at < RECOVERY:
             after = replace(self, generation=self.generation + 1, issued_at=now)
             return Outcome.RECOVERED, after
+        if now < self.issued_at:
+            return (Outcome.REPEATED if self.issued_at - now < OVERTAKEN else Late), self
         return Reused, replace(self, ended=EndReason.REUSE)
 
 
@@ -59,8 +60,8 @@ def verdict_of(showing: Showing) -> Verdict:
             return outcome
         case Ended(because=because):
             return because
-        case Reused():
-            return Reused
+        case Late() | Reused():
+            return type(showing)
         case _:
             raise AssertionError(showing)
 

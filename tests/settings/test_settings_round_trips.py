@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from token_server.settings import Settings
 from token_server.settings.durations import LONGEST, read_duration, write_duration
-from token_server.settings.store_url import read_store_url
+from token_server.settings.readers import read_store_url
 from token_server.store.connect import connect
 
 whole_seconds = st.integers(0, LONGEST // timedelta(seconds=1)).map(

@@ -1,11 +1,10 @@
 """Which values are accepted, alone and together, and what is said of the others."""
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-from support.settings import CANARY, LENGTH, NO_FILE, TEXT, environment, problems
+from support.settings import LENGTH, NO_FILE, TEXT, environment, problems
 
 from token_server.settings import Settings, load_settings
 from token_server.settings.durations import read_duration
@@ -160,6 +159,7 @@ def test_what_contradicts_is_told_with_both_places(settings: dict[str, str], rul
         {"STORE_URL": "redis://store.default.svc.cluster.local.", "HOST": "fe80::1%eth0"},
         {"ISSUER": "http://[::1]:8080/a", "CORS_ORIGINS": "https://a:80,http://[::1]:3000"},
         {"TLS_CERT_FILE": __file__, "TLS_KEY_FILE": __file__},
+        {"KEYS_PASSPHRASE_FILE": __file__},
     ],
 )
 def test_the_edge_of_a_rule_is_inside(settings: dict[str, str]) -> None:
@@ -172,18 +172,6 @@ def test_a_short_term_session_outlasts_its_access_token_by_15_minutes() -> None:
             environment(ACCESS_TOKEN_LIFETIME=access, REFRESH_TOKEN_LIFETIME="3650d")
         )
         assert settings.short_term_refresh_token_lifetime == read_duration(short_term)
-
-
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o601])
-def test_a_passphrase_is_for_its_owner_only(tmp_path: Path, mode: int) -> None:
-    file = tmp_path / "passphrase"
-    file.write_text(CANARY)
-    file.chmod(mode)
-    environ = environment(KEYS_PASSPHRASE_FILE=str(file))
-    (line,) = problems(environ)
-    assert "must name a file for its owner only: chmod 600" in line
-    file.chmod(0o600)
-    assert load_settings(environ).keys_passphrase_file == file
 
 
 def test_the_policy_is_that_of_the_settings() -> None:

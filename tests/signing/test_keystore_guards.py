@@ -28,6 +28,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A plain keyset and an encrypted one, made once."""
     made = tmp_path_factory.mktemp("made")
     (made / "passphrase").write_text(f"{PASSPHRASE}\n")
+    (made / "passphrase").chmod(0o600)
     use(made / "plain")
     use(made / "encrypted", made / "passphrase")
     return made
@@ -221,6 +222,21 @@ def test_an_empty_passphrase_is_a_problem_and_makes_no_keys(
     passphrase_file.write_bytes(text.encode())
     assert problem_with(empty, passphrase_file).text == f"{passphrase_file} holds no passphrase"
     assert not empty.exists()
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o601])
+def test_a_passphrase_is_for_its_owner_only(
+    empty: Path, encrypted: Path, passphrase_file: Path, mode: int
+) -> None:
+    """Whether it is for the first keys or for those that are there."""
+    passphrase_file.chmod(mode)
+    for folder in (empty, encrypted):
+        problem = problem_with(folder, passphrase_file)
+        assert problem.text == f"{passphrase_file} is open to others (mode {mode:04o})"
+        assert problem.hint == f"chmod 600 {passphrase_file}"
+    assert not empty.exists()
+    passphrase_file.chmod(0o600)
+    assert len(use(encrypted, passphrase_file)) == 2
 
 
 def test_a_missing_passphrase_file_is_a_problem(empty: Path, tmp_path: Path) -> None:

@@ -111,10 +111,12 @@ def test_an_unusable_file_inside_is_told(tmp_path: Path, taken: str) -> None:
         EmbeddedStore(tmp_path).ensure()
 
 
-@pytest.mark.parametrize("url", ["embedded:", "embedded://host/path", "embedded:a\0b"])
-def test_a_url_that_names_no_directory_is_refused(url: str) -> None:
-    with pytest.raises(Problem, match="names no directory"):
-        DataDirectory.of(url)
+def test_a_link_in_place_of_the_lock_is_not_followed(tmp_path: Path) -> None:
+    """Else two stores that lock two files could write in one directory."""
+    (tmp_path / "lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Problem, match="cannot be used"):
+        EmbeddedStore(tmp_path).ensure()
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_the_wheel_has_the_server() -> None:

@@ -15,7 +15,6 @@ from support.processes import is_alive, wait_until
 from token_server.problems import Problem
 from token_server.store import embedded
 from token_server.store.embedded import EmbeddedStore, embedded_in
-from token_server.store.leash import dies_with
 from token_server.store.valkey import State
 
 # Runs the store of argv[1] until its stdin ends; says the store's run id once it answers.
@@ -247,18 +246,14 @@ def test_ctrl_c_in_the_terminal_does_not_reach_it(store: EmbeddedStore) -> None:
     assert os.getpgid(pid_of(store)) != os.getpgid(0)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a child to its parent")
-def test_a_child_whose_parent_went_before_it_was_tied_ends_at_once() -> None:
-    gone = 2**22 + 1
-    with subprocess.Popen(
-        ["sleep", "60"],  # noqa: S607
-        preexec_fn=dies_with(gone),  # noqa: PLW1509 - what is tested
-    ) as child:
-        assert child.wait() == 1
-
-
 def test_only_an_embedded_url_names_a_store_of_ours(folder: Path) -> None:
     assert embedded_in("redis://127.0.0.1") is None
     ours = embedded_in(f"embedded:{folder}")
     assert ours is not None
     assert ours.socket_path == folder / "s"
+
+
+@pytest.mark.parametrize("url", ["embedded:", "embedded://host/path", "embedded:a\0b"])
+def test_a_url_that_names_no_directory_is_refused(url: str) -> None:
+    with pytest.raises(Problem, match="must name a folder after embedded:"):
+        embedded_in(url)

@@ -12,6 +12,7 @@ from support.sessions import POLICY, Desk, outcome_of, session_of, sessions_on
 from token_server.tokens.model import EndReason, Kid, Subject
 from token_server.tokens.ports import (
     Ended,
+    Late,
     Outcome,
     Reused,
     Unknown,
@@ -94,7 +95,7 @@ async def test_without_grace_and_recovery_a_spent_token_ends_the_session_at_once
     assert await strict.show(session, 0, clock()) == Reused()
 
 
-async def test_a_clock_that_stepped_back_gives_no_grace_where_there_is_none(
+async def test_a_clock_that_stepped_back_gives_no_grace_where_there_is_none_and_ends_nothing(
     desk: Desk, clock: MovableClock
 ) -> None:
     none = timedelta(0)
@@ -102,6 +103,8 @@ async def test_a_clock_that_stepped_back_gives_no_grace_where_there_is_none(
     session = await strict.begin(clock())
     await strict.show(session, 0, clock())
     clock.move(seconds=-1)
+    assert await strict.show(session, 0, clock()) == Late()
+    clock.move(seconds=1)
     assert await strict.show(session, 0, clock()) == Reused()
 
 
@@ -191,7 +194,7 @@ async def test_a_request_that_was_overtaken_on_its_way_is_late_and_no_reuse(
         (timedelta(seconds=60), timedelta(seconds=2)),
     ],
 )
-async def test_late_reaches_no_further_than_an_answer_is_waited_for_nor_than_the_grace_period(
+async def test_what_was_overtaken_longer_ago_gets_no_pair_and_ends_nothing(
     desk: Desk, clock: MovableClock, grace: timedelta, late_by: timedelta
 ) -> None:
     desk = desk.with_policy(replace(POLICY, grace_period=grace))
@@ -200,4 +203,5 @@ async def test_late_reaches_no_further_than_an_answer_is_waited_for_nor_than_the
     clock.now += late_by
     await desk.show(session, 0, clock())
     await desk.show(session, 1, clock())
-    assert await desk.show(session, 0, arrived) == Reused()
+    assert await desk.show(session, 0, arrived) == Late()
+    assert outcome_of(await desk.show(session, 2, clock())) is Outcome.ROTATED

@@ -15,7 +15,7 @@ if __name__ == "__main__":
     try:
         serve(
             load_settings(),
-            prepare=lambda _: None,
+            prepare=lambda _: b"",
             opener=f"support.launched_apps:{opener}",
             start_up_seconds=float(start_up_seconds),
             drain_seconds=int(drain_seconds),

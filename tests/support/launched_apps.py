@@ -22,7 +22,7 @@ LAST_WORDS = "last-words"
 
 
 @asynccontextmanager
-async def open_app(settings: Settings) -> AsyncIterator[Starlette]:
+async def open_app(settings: Settings, _briefing: bytes) -> AsyncIterator[Starlette]:
     hung_up = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hung_up.set)
 
@@ -45,28 +45,31 @@ async def open_app(settings: Settings) -> AsyncIterator[Starlette]:
 
 
 @asynccontextmanager
-async def open_app_that_needs_its_store(settings: Settings) -> AsyncIterator[Starlette]:
+async def open_app_that_needs_its_store(
+    settings: Settings, briefing: bytes
+) -> AsyncIterator[Starlette]:
     """Writes down at its end whether the store was still there."""
-    async with connect(settings.store_url.get_secret_value()) as client, open_app(settings) as app:
+    url = settings.store_url.get_secret_value()
+    async with connect(url) as client, open_app(settings, briefing) as app:
         yield app
         await asyncio.to_thread(Path(LAST_WORDS).write_text, f"{await client.ping()}")
 
 
 @asynccontextmanager
-async def open_gate_first(settings: Settings) -> AsyncIterator[Starlette]:
+async def open_gate_first(settings: Settings, briefing: bytes) -> AsyncIterator[Starlette]:
     """Not open until a test lets it pass."""
     await pass_gate()
-    async with open_app(settings) as app:
+    async with open_app(settings, briefing) as app:
         yield app
 
 
 @asynccontextmanager
-async def open_with_a_problem(_: Settings) -> AsyncIterator[Starlette]:
+async def open_with_a_problem(_: Settings, _briefing: bytes) -> AsyncIterator[Starlette]:
     yield broken(Problem("the moon is full", hint="wait for a new one"))
 
 
 @asynccontextmanager
-async def open_with_a_fault(_: Settings) -> AsyncIterator[Starlette]:
+async def open_with_a_fault(_: Settings, _briefing: bytes) -> AsyncIterator[Starlette]:
     yield broken(ZeroDivisionError("canary"))
 
 

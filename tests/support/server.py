@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from support.processes import free_port, wait_until
-from token_server.app import open_core, open_engine
+from token_server.app import open_core_alone, open_engine
 from token_server.audit import AuditLog
 from token_server.settings import load_settings
 from token_server.system import system_clock
@@ -117,7 +117,7 @@ class Server:
         settings = load_settings(self.environment)
         audit = AuditLog(StringIO(), clock=system_clock)
         async with open_engine(settings) as engine:
-            core = await open_core(settings, engine, audit, system_clock)
+            core = await open_core_alone(settings, engine, audit, system_clock)
             return [
                 await core.tokens.issue(Subject(subject), short_term=False, of_account=False)
                 for _ in range(count)

@@ -1,1 +1,1 @@
-"""Who may log in. May import `tokens` and `problems` only."""
+"""Who may log in. May import `tokens`, and what all rooms share (docs/architecture.md)."""

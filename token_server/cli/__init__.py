@@ -66,6 +66,9 @@ def main() -> NoReturn:
         # Python would flush stdout once more on its way out, and fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as fault:
+        tell(Problem(f"the result cannot be written: {fault.strerror}"))
+        sys.exit(1)
     sys.exit(0)
 
 

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from token_server.app import Core, open_core, session_ends
+from token_server.app import Core, open_core_alone, session_ends
 from token_server.cli.names import all_of_subject, subject_argument, written
 from token_server.cli.running import run
 from token_server.problems import Problem
@@ -32,7 +32,7 @@ def issue(name: Subject, *, short_term: bool) -> None:
     """
 
     async def work(engine: Engine, settings: Settings, audit: Audit) -> TokenPair:
-        core: Core = await open_core(settings, engine, audit, system_clock)
+        core: Core = await open_core_alone(settings, engine, audit, system_clock)
         return await core.tokens.issue(name, short_term=short_term, of_account=False)
 
     click.echo(bytes(camel.render(run(work)).body))

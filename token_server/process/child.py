@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, cast
 
 from token_server.problems import Problem
@@ -21,6 +21,7 @@ class Orders:
     """What every worker is started with."""
 
     settings: Settings
+    briefing: bytes = field(repr=False)
     opener: str
     start_up_seconds: float
     drain_seconds: int
@@ -51,6 +52,7 @@ class Child:
                 # We count, and end it. It counts too, for whoever else tells it to leave.
                 drain_seconds=orders.drain_seconds + 1,
                 settings=orders.settings,
+                briefing=orders.briefing,
             )
         )
 

@@ -1,11 +1,13 @@
 """What parent and worker tell each other, over pipes that nobody else can read."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Self
 
 from token_server.problems import Problem
 from token_server.settings import Settings
+
+_PLAIN = ("parent", "listener", "status", "opener", "drain_seconds")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +26,11 @@ class Handover:
     """`module:function`. Opens the app; see worker.py."""
     drain_seconds: int
     settings: Settings
+    briefing: bytes = field(repr=False)
+    """What `prepare` learned before any worker started; the app makes of it what it will."""
 
     def write(self, pipe: IO[bytes]) -> None:
-        plain = {
-            name: getattr(self, name) for name in self.__dataclass_fields__ if name != "settings"
-        }
+        plain = {name: getattr(self, name) for name in _PLAIN} | {"briefing": self.briefing.hex()}
         pipe.write(json.dumps(plain).encode() + b"\n" + self.settings.to_handover())
 
     @classmethod
@@ -38,7 +40,9 @@ class Handover:
         settings = pipe.read()
         if not settings:
             return None
-        return cls(**json.loads(plain), settings=Settings.from_handover(settings))
+        told = json.loads(plain)
+        briefing = bytes.fromhex(told.pop("briefing"))
+        return cls(**told, briefing=briefing, settings=Settings.from_handover(settings))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

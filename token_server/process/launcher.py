@@ -22,25 +22,21 @@ DRAIN_SECONDS = 20
 def serve(
     settings: Settings,
     *,
-    prepare: Callable[[Settings], None],
+    prepare: Callable[[Settings], bytes],
     opener: str,
     start_up_seconds: float = START_UP_SECONDS,
     drain_seconds: int = DRAIN_SECONDS,
 ) -> None:
     """Serve until told to leave. Raises: Problem, where it cannot be started.
 
-    `prepare` is called once the store answers, before any worker starts; `opener` names, as
-    `module:function`, what each worker calls for its app.
+    `prepare` is called once, when the store answers and before any worker starts; what it learns
+    is handed to each worker, also to one that replaces another much later. `opener` names, as
+    `module:function`, what a worker calls for its app.
     """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # Until the supervisor takes the signals over, leaving is as simple as that.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     tls = tls_of(settings)
-    orders = Orders(
-        settings=settings,
-        opener=opener,
-        start_up_seconds=start_up_seconds,
-        drain_seconds=drain_seconds,
-    )
     workers = worker_count(settings.workers)
     with ExitStack() as at_the_end:
         listeners = listen(settings.host, settings.port, workers=workers)
@@ -49,7 +45,13 @@ def serve(
         store = embedded_in(settings.store_url.get_secret_value())
         if store:
             at_the_end.enter_context(store)
-        prepare(settings)
+        orders = Orders(
+            settings=settings,
+            briefing=prepare(settings),
+            opener=opener,
+            start_up_seconds=start_up_seconds,
+            drain_seconds=drain_seconds,
+        )
         supervisor = Supervisor(listeners, orders, StoreWatch(store) if store else None)
         at_the_end.callback(supervisor.kill)
         if supervisor.start():

@@ -22,8 +22,11 @@ from token_server.process.http_server import HttpServer
 from token_server.process.tls import tls_of
 from token_server.settings import Settings
 
-Opener = Callable[[Settings], AbstractAsyncContextManager[ASGIApp]]
-"""Opens the app for as long as the worker serves. It may take SIGHUP: the parent passes it on."""
+Opener = Callable[[Settings, bytes], AbstractAsyncContextManager[ASGIApp]]
+"""Opens the app for as long as the worker serves, with what `prepare` learned (launcher.py).
+
+It may take SIGHUP: the parent passes it on.
+"""
 
 FRAMES_TOLD = 3
 
@@ -52,7 +55,7 @@ async def work(handover: Handover) -> None:
         gc.freeze()
         os.write(handover.status, Report().to_line())
 
-    async with opener(handover.settings) as app:
+    async with opener(handover.settings, handover.briefing) as app:
         server = HttpServer(
             app,
             drain_seconds=handover.drain_seconds,

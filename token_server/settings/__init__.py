@@ -1,6 +1,6 @@
 """What the operator decides: read once, from the environment and a TOML file, or refused whole.
 
-Imports only tokens and problems.
+May import `tokens`, and what all rooms share (docs/architecture.md).
 """
 
 from token_server.settings.loading import Effective, effective_settings, load_settings

@@ -1,4 +1,4 @@
 """What it signs with: keys, their life, tokens as compact JWS, the public JWK Set.
 
-Imports `tokens` and `problems`, nothing else of ours.
+May import `tokens`, and what all rooms share (docs/architecture.md).
 """

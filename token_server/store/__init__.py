@@ -1,1 +1,4 @@
-"""What the server remembers, behind the Redis protocol. May import `tokens` only."""
+"""What the server remembers, behind the Redis protocol.
+
+May import `tokens`, `leash`, and what all rooms share (docs/architecture.md).
+"""

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from token_server.store import names
 from token_server.store.engine import Argument, Engine, Script
+from token_server.store.memory import StoreMemory
 from token_server.tokens.model import Account, Subject
 from token_server.tokens.moments import from_micros, to_micros
 
@@ -96,6 +97,21 @@ class Accounts:
             pipeline.hmget(names.account(name), _FIELDS)
         answers = await self._engine.answer(pipeline.execute())
         return [_account(*answer) for answer in zip(subjects, answers, strict=True)]
+
+
+class RememberedAccounts(Accounts):
+    """The accounts of a store that we know: what an emptied one says of a name is no answer."""
+
+    def __init__(self, engine: Engine, memory: StoreMemory, *, keep: timedelta) -> None:
+        super().__init__(engine, keep=keep)
+        self._memory = memory
+
+    async def find(self, name: Subject) -> Account | None:
+        """Raises: StoreMemoryLost, StoreUnavailable."""
+        account = await super().find(name)
+        if account is None:
+            await self._memory.check()
+        return account
 
 
 def _keys(name: Subject) -> list[str]:

@@ -115,8 +115,9 @@ class Engine:
         async with self.client.pipeline(transaction=False) as pipeline:
             pipeline.set(names.BARRIER, "", px=PROBE_LIVES_MS)
             pipeline.execute_command("WAITAOF", 1, 0, FSYNC_WITHIN_MS)
-            _, (synced_locally, _) = await pipeline.execute()
-        return bool(synced_locally)
+            written, synced = await pipeline.execute(raise_on_error=False)
+        # Errors, where there is no memory for the write or somebody switched the file off.
+        return written is True and not isinstance(synced, Exception) and synced[0] > 0
 
     def _tell(self, cause: str) -> None:
         """One line a second at most: every request fails alike while a store is away."""

@@ -24,6 +24,7 @@ from token_server.tokens.ports import (
     Ended,
     Ending,
     Handed,
+    Late,
     Outcome,
     Reused,
     Showing,
@@ -124,6 +125,8 @@ class Sessions(SessionEnds):
                 return Unknown()
             case b"ended":
                 return Ended(because=EndReason(values[0].decode()))
+            case b"late":
+                return Late()
             case b"reused":
                 # Rotations need not wait for the disk: a forgotten one is rolled forward. An end
                 # that was found out must not be forgotten.

@@ -20,6 +20,7 @@ from token_server.tokens.model import (
 )
 from token_server.tokens.moments import to_seconds
 from token_server.tokens.refusals import (
+    ClockBehind,
     TokenExpired,
     TokenForged,
     TokenMalformed,
@@ -73,7 +74,7 @@ def access_claims(session: Session, ids: TokenIds, *, issuer: str) -> dict[str, 
 def read_refresh_token(unverified_claims: Claims, *, ids: TokenIds, now: datetime) -> RefreshToken:
     """Check everything about a refresh token that needs neither its signature nor the store.
 
-    Raises: TokenMisplaced, TokenMalformed, TokenForged, TokenExpired, TokenNotYetValid.
+    Raises: TokenMisplaced, TokenMalformed, TokenForged, TokenExpired, ClockBehind.
     """
     _check_audience(unverified_claims, REFRESH)
     if unverified_claims.get("short_term_expiration") not in ("True", "False"):
@@ -86,7 +87,11 @@ def read_refresh_token(unverified_claims: Claims, *, ids: TokenIds, now: datetim
     )
     if not ids.is_refresh_token(token.token_id, token.sid, token.generation):
         raise TokenForged
-    _check_moments(unverified_claims, now)
+    try:
+        _check_moments(unverified_claims, now)
+    except TokenNotYetValid:
+        # Only we can have made its token_id, so it is our clock that is wrong.
+        raise ClockBehind().about(sid=token.sid, sub=token.subject) from None
     return token
 
 

@@ -78,6 +78,11 @@ class Reused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Late:
+    """It arrived so long before the current pair was issued that nobody can say what it was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
     because: EndReason
 
@@ -92,7 +97,7 @@ class Done:
     """The session was live, and this call has ended it."""
 
 
-Showing = Handed | Reused | Ended | Unknown
+Showing = Handed | Late | Reused | Ended | Unknown
 Ending = Done | Ended | Unknown
 
 

@@ -15,7 +15,8 @@
     │   └── TokenExpired              the one difference a caller is told
     ├── LoginRefused                AccountUnknown  PasswordWrong  AccountDisabled
     ├── TooManyAttempts
-    ├── TemporarilyUnavailable      StoreUnavailable  StoreMemoryLost  Overloaded
+    ├── TemporarilyUnavailable      StoreUnavailable  StoreMemoryLost  RequestLate
+    │                               ClockBehind  Overloaded
     └── InternalFault               a fault of ours
 
 A class's `reason` and `ids` go to the audit line; its text goes nowhere.
@@ -175,6 +176,18 @@ class StoreMemoryLost(TemporarilyUnavailable):
     """It answers, but holds another store secret than ours: it is not the store we knew."""
 
     reason = "store_memory_lost"
+
+
+class RequestLate(TemporarilyUnavailable):
+    """Overtaken long ago by later requests of its session, or our clock is behind."""
+
+    reason = "request_late"
+
+
+class ClockBehind(TemporarilyUnavailable):
+    """A genuine token from the future: another server made it, and our clock is wrong."""
+
+    reason = "clock_behind"
 
 
 class Overloaded(TemporarilyUnavailable):

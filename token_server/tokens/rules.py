@@ -4,6 +4,8 @@ Which outcome a shown refresh token has stands at the head of `store/scripts/ref
 decided there, in one step with what it changes.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import assert_never
 
@@ -32,6 +34,7 @@ from token_server.tokens.ports import (
     Fact,
     Handed,
     Ids,
+    Late,
     Reused,
     SessionStore,
     Showing,
@@ -40,8 +43,10 @@ from token_server.tokens.ports import (
 )
 from token_server.tokens.refusals import (
     AccountDisabled,
+    RequestLate,
     SessionEnded,
     SessionUnknown,
+    TemporarilyUnavailable,
     TokenReused,
 )
 
@@ -99,13 +104,14 @@ class TokenRules:
         # The moment it arrived, not the one when the store is asked: see refresh.lua on late ones.
         now = self._clock()
         token = self._genuine_refresh_token(unverified_token, now)
-        showing = await self._store.show(
-            token,
-            policy=self._policy,
-            kid=self._signer.signing_kid(now),
-            attempt=self._ids.attempt(),
-            now=now,
-        )
+        with _concerning(sid=token.sid, sub=token.subject):
+            showing = await self._store.show(
+                token,
+                policy=self._policy,
+                kid=self._signer.signing_kid(now),
+                attempt=self._ids.attempt(),
+                now=now,
+            )
         handed = _handed(showing, token)
         self._audit.record(Fact(handed.outcome), **_ids_of(handed.session))
         return self._pair(handed.session, now)
@@ -120,9 +126,10 @@ class TokenRules:
         token = read_access_token(unverified.unverified_claims, issuer=self._issuer, now=now)
         self._signer.verify(unverified, now)
         ids = {"sid": token.sid, "sub": token.subject}
-        ending = await self._store.end(
-            token.subject, token.sid, because=EndReason.LOGOUT, attempt=self._ids.attempt()
-        )
+        with _concerning(**ids):
+            ending = await self._store.end(
+                token.subject, token.sid, because=EndReason.LOGOUT, attempt=self._ids.attempt()
+            )
         match ending:
             case Done():
                 self._audit.record(Fact.SESSION_ENDED, because=EndReason.LOGOUT, **ids)
@@ -151,11 +158,22 @@ class TokenRules:
         )
 
 
+@contextmanager
+def _concerning(**ids: str) -> Iterator[None]:
+    """Whatever the store refuses, the audit line says whom it concerns."""
+    try:
+        yield
+    except TemporarilyUnavailable as refusal:
+        raise refusal.about(**ids)  # noqa: B904 - the same refusal
+
+
 def _handed(showing: Showing, token: RefreshToken) -> Handed:
     ids = {"sid": token.sid, "sub": token.subject, "token_id": token.token_id}
     match showing:
         case Handed():
             return showing
+        case Late():
+            raise RequestLate().about(**ids)
         case Reused():
             raise TokenReused().about(**ids)
         case Ended(because=because):

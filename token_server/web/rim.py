@@ -33,7 +33,8 @@ class Rim:
         try:
             await self._app(scope, receive, watched)
         except ClientDisconnect:
-            return  # Nobody is there to be answered, and nothing was done.
+            # Nothing was done, and nobody is there to read it; the server wants an answer.
+            await Response(status_code=400)(scope, receive, send)
         except Exception as fault:  # noqa: BLE001 - the one place where all of them end
             answer = _answer_to(fault)
             # An answer cut short says by itself that it failed: the server closes the connection.

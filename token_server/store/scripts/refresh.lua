@@ -11,11 +11,12 @@
 --                    writes; only we can have made it
 --   repeated         shown = b, in the grace period  nothing: the client lost the answer, or raced
 --                                                    itself, and gets the current pair again
---                    also any other token whose     (two seconds before at most, and within the
---                    request had arrived before     grace period)
---                    the current pair was issued
+--                    or spent before b, arrived     (two seconds before at most, and within the
+--                    before the current pair was    grace period)
+--                    issued
 --   recovered        shown = b, later, in the        g = g + 1: the successor was never shown, so
 --                    recovery period                 it never arrived; it is void from now on
+--   late             arrived longer before that      nothing: it may be tried again
 --   reused           anything else                   the session ends
 --
 -- Order is by counters, never by time: clocks of servers differ, and seconds are coarse. Time only
@@ -25,7 +26,7 @@
 -- KEYS: session, subject record
 -- ARGV: shown, now (when the request arrived), attempt, kid, grace period, recovery period (-1: no end), lengths (4)
 
--- Nobody waits for the store longer than this, so nobody can be answered and come back sooner.
+-- Nobody waits for the store longer than this.
 local OVERTAKEN = 2 * 1000 * 1000
 
 local shown, now, attempt, kid = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[4]
@@ -55,11 +56,14 @@ end
 if shown >= g then
   return hand_out(shown == g and 'rotated' or 'rolled_forward', shown + 1, shown)
 end
-if now < issued and issued - now < math.min(grace, OVERTAKEN) then return answer('repeated', record) end
 if shown == b then
   local since = math.max(0, now - issued)
   if since < grace then return answer('repeated', record) end
   if recovery < 0 or since < recovery then return hand_out('recovered', g + 1, b) end
+end
+if now < issued then
+  if issued - now < math.min(grace, OVERTAKEN) then return answer('repeated', record) end
+  return {'late'}
 end
 redis.call('HSET', KEYS[1], 'e', 'reuse', 't', attempt)
 redis.call('HDEL', KEYS[2], string.sub(KEYS[1], -22))

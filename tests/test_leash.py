@@ -1,4 +1,4 @@
-"""A worker notices that its parent is gone, also where the kernel does not say so."""
+"""A child notices that its parent is gone, also where the kernel does not say so."""
 
 import signal
 import subprocess
@@ -6,6 +6,8 @@ import sys
 
 import pytest
 from support.processes import is_alive, wait_until
+
+from token_server.leash import leash
 
 FAMILY = """
 import subprocess, sys, os
@@ -15,13 +17,13 @@ child.wait()
 """
 WATCHING = """
 import sys
-from token_server.process.parent import watch
+from token_server.leash import watch
 print("begun", flush=True)
 watch(int(sys.argv[1]))
 """
 TIED = """
 import signal, sys
-from token_server.process.parent import die_with
+from token_server.leash import die_with
 die_with(int(sys.argv[1]))
 print("begun", flush=True)
 signal.pause()
@@ -45,3 +47,15 @@ def test_a_child_whose_parent_went_before_dies_at_once(program: str) -> None:
     somebody_else = "1"
     done = subprocess.run([sys.executable, "-c", program, somebody_else], check=False, timeout=20)
     assert done.returncode == -signal.SIGKILL
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a child to its parent")
+def test_a_child_tied_before_its_program_starts_ends_at_once_where_its_parent_went_before() -> (
+    None
+):
+    gone = 2**22 + 1
+    with subprocess.Popen(
+        ["sleep", "60"],  # noqa: S607
+        preexec_fn=leash(gone, signal.SIGTERM),  # noqa: PLW1509 - what is tested
+    ) as child:
+        assert child.wait() == -signal.SIGKILL
