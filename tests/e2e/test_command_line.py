@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -82,3 +83,11 @@ def test_the_demo_shows_a_whole_session(server: Server) -> None:
 def test_the_demo_says_so_where_no_server_runs(tmp_path: Path) -> None:
     told = Server(tmp_path).told("demo")
     assert told.startswith("error: nothing answers at ")
+
+
+def test_commands_side_by_side_share_the_store_that_one_of_them_started(tmp_path: Path) -> None:
+    alone = Server(tmp_path)
+    alone.cli("keys", "init")
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda n: alone.run("sessions", "issue", f"s{n}"), range(8)))
+    assert [one.returncode for one in done] == [0] * 8, [one.stderr for one in done]

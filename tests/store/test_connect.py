@@ -69,10 +69,10 @@ async def loses_first_reply_to_incr(folder: Path, store: Path) -> AsyncIterator[
         yield socket
 
 
-@pytest.mark.parametrize("query", ["", "?db=0"])
-async def test_a_socket_is_reached(store_socket: Path, query: str) -> None:
+@pytest.mark.parametrize(("query", "database"), [("", 0), ("?db=0", 0), ("?db=3", 3)])
+async def test_a_socket_is_reached(store_socket: Path, query: str, database: int) -> None:
     async with connected(f"unix://{store_socket}{query}") as client:
-        assert await client.ping()
+        assert (await client.client_info())["db"] == database
 
 
 async def test_the_embedded_store_is_reached(tmp_path: Path) -> None:

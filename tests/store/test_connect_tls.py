@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +26,7 @@ class Gate:
 
     port: int
     certificate: Path
+    key: Path
 
 
 def self_signed(folder: Path) -> tuple[Path, Path]:
@@ -52,10 +54,13 @@ async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
     writer.close()
 
 
-@pytest.fixture
-async def gate(tmp_path: Path, store_socket: Path) -> AsyncIterator[Gate]:
-    certificate, key = self_signed(tmp_path)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+@asynccontextmanager
+async def gate_of(
+    folder: Path, store_socket: Path, *, asks: ssl.VerifyMode = ssl.CERT_NONE
+) -> AsyncIterator[Gate]:
+    certificate, key = self_signed(folder)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=certificate)
+    context.verify_mode = asks
     context.load_cert_chain(certificate, key)
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -63,7 +68,14 @@ async def gate(tmp_path: Path, store_socket: Path) -> AsyncIterator[Gate]:
         await asyncio.gather(pipe(reader, questions), pipe(answers, writer))
 
     async with await asyncio.start_server(carry, "127.0.0.1", 0, ssl=context) as server:
-        yield Gate(port=server.sockets[0].getsockname()[1], certificate=certificate)
+        port = server.sockets[0].getsockname()[1]
+        yield Gate(port=port, certificate=certificate, key=key)
+
+
+@pytest.fixture
+async def gate(tmp_path: Path, store_socket: Path) -> AsyncIterator[Gate]:
+    async with gate_of(tmp_path, store_socket) as gate:
+        yield gate
 
 
 async def test_a_certificate_of_a_given_authority_is_accepted(gate: Gate) -> None:
@@ -85,3 +97,17 @@ async def test_any_other_is_refused(gate: Gate, host: str, trusted: str, because
     with pytest.raises(NotConnected, match=because):
         await client.ping()
     await client.aclose()
+
+
+async def test_a_store_that_asks_for_a_certificate_is_shown_ours(
+    tmp_path: Path, store_socket: Path
+) -> None:
+    async with gate_of(tmp_path, store_socket, asks=ssl.CERT_REQUIRED) as gate:
+        trusting = f"rediss://localhost:{gate.port}?ssl_ca_certs={gate.certificate}"
+        client = connect(f"{trusting}&ssl_certfile={gate.certificate}&ssl_keyfile={gate.key}")
+        assert await client.ping()
+        await client.aclose()
+        client = connect(trusting)
+        with pytest.raises(NotConnected):
+            await client.ping()
+        await client.aclose()

@@ -45,18 +45,42 @@ class DataDirectory:
         The store's process inherits it, so the lock lives exactly as long as that process does:
         who gets it may be sure that no store writes here, however our own process ended.
         """
-        try:
-            # Not followed: what a link leads to is not ours to lock, or to make.
-            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
-            descriptor = os.open(self.path / "lock", flags, 0o600)
-        except OSError as fault:
-            raise _unusable(self.path, fault) from fault
+        descriptor = self._open("lock")
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
             return None
         return descriptor
+
+    def share(self) -> int | None:
+        """A descriptor that says, until it is closed, that somebody uses the store.
+
+        None in another user's directory: root may join a store there, and leave no file of its own.
+        """
+        if not self.path.exists():
+            self.prepare()
+        if self.path.stat().st_uid != os.geteuid():
+            return None
+        descriptor = self._open("users")
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        return descriptor
+
+    def is_shared(self, own: int) -> bool:
+        """Whether anybody else uses the store. If nobody does, nobody can begin to any more."""
+        try:
+            fcntl.flock(own, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
+    def _open(self, name: str) -> int:
+        try:
+            # Not followed: what a link leads to is not ours to lock, or to make.
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+            return os.open(self.path / name, flags, 0o600)
+        except OSError as fault:
+            raise _unusable(self.path, fault) from fault
 
     def _shortcut(self) -> Path:
         digest = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]

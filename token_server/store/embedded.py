@@ -12,6 +12,8 @@ from token_server.store.valkey import State, ValkeyProcess, ask
 
 PATIENCE = 30.0
 POLLED_EVERY = 0.01
+# Commands that joined our store; a server that did starts one of its own when ours has gone.
+OTHERS_FINISH_WITHIN = 3.0
 # A store that dies before it answers is not started again at once: it would burn a core.
 RESTARTED_EVERY = 1.0
 
@@ -73,15 +75,28 @@ class EmbeddedStore:
             self._process = None
 
     def __enter__(self) -> Self:
+        # Before the store is asked, so that whoever runs it does not stop it in between.
+        self._use = self._data.share()
         try:
             self.ensure()
         except BaseException:
-            self.stop()
+            self._leave()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
+        give_up_at = time.monotonic() + OTHERS_FINISH_WITHIN
+        while self._is_used_by_others() and time.monotonic() < give_up_at:
+            time.sleep(POLLED_EVERY)
+        self._leave()
+
+    def _is_used_by_others(self) -> bool:
+        return self.is_ours and self._use is not None and self._data.is_shared(self._use)
+
+    def _leave(self) -> None:
         self.stop()
+        if self._use is not None:
+            os.close(self._use)
 
     def _bury(self) -> None:
         if self._process is None or (status := self._process.exit_status()) is None:

@@ -12,10 +12,6 @@ def to_seconds(moment: datetime) -> int:
     return (moment - EPOCH) // _SECOND
 
 
-def from_seconds(seconds: int) -> datetime:
-    return EPOCH + timedelta(seconds=seconds)
-
-
 def to_micros(moment: datetime) -> int:
     return (moment - EPOCH) // _MICROSECOND
 
