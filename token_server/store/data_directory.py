@@ -56,7 +56,7 @@ class DataDirectory:
     def share(self) -> int | None:
         """A descriptor that says, until it is closed, that somebody uses the store.
 
-        None in another user's directory: root may join a store there, and leave no file of its own.
+        None in another user's directory: root may join a store there, and leaves no file in it.
         """
         if not self.path.exists():
             self.prepare()
