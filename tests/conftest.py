@@ -1,37 +1,34 @@
-"""What every test may ask for: a real Valkey, and clocks and ids that are handed in."""
+"""What every test may ask for: a real Valkey, dice, and an environment without settings."""
 
+import os
+import secrets
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
-from hypothesis import HealthCheck, settings
 from redis.asyncio import Redis
+from support import profiles
 
 from token_server.store.connect import connect
 from token_server.store.embedded import EmbeddedStore
 
-# `make test` runs the short profile, `make chaos` the long one.
-_SLOW_STORE = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-settings.register_profile(
-    "short",
-    max_examples=40,
-    stateful_step_count=25,
-    deadline=None,
-    suppress_health_check=_SLOW_STORE,
-)
-settings.register_profile(
-    "long",
-    max_examples=300,
-    stateful_step_count=60,
-    deadline=None,
-    suppress_health_check=_SLOW_STORE,
-)
-settings.load_profile("short")
+profiles.register()
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_of_the_developers_own() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as environment:
+        for name in os.environ:
+            if name.startswith("TOKEN_SERVER"):
+                environment.delenv(name)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +45,11 @@ async def redis(store_socket: Path) -> AsyncIterator[Redis]:
     await client.flushall()
     yield client
     await client.aclose()
+
+
+@pytest.fixture
+def dice(pytestconfig: pytest.Config) -> Random:
+    """Fall otherwise in each run; a failure shows how to make them fall the same again."""
+    seed = pytestconfig.getoption("--hypothesis-seed") or secrets.randbits(32)
+    sys.stdout.write(f"the dice of this test: --hypothesis-seed={seed}\n")
+    return Random(str(seed))

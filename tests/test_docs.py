@@ -14,6 +14,9 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "SECURITY.md"]
 DEFAULT_URL = "http://127.0.0.1:8080"
 END = "-- end of output --"
+# A test installs nothing, also where the .venv is not current; and it speaks as in a terminal,
+# also where `make test` runs it: a make below another one says which directory it enters.
+MAKE = 'make() { env -u MAKEFLAGS -u MAKELEVEL make -o .venv/.installed "$@"; }\n'
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -29,7 +32,7 @@ def commands(block: str) -> Iterator[tuple[str, list[str]]]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running_server(tmp_path_factory.mktemp("readme")) as running:
+    with running_server(tmp_path_factory.mktemp("readme"), ISSUER=DEFAULT_URL) as running:
         yield running
 
 
@@ -39,7 +42,7 @@ def test_the_readmes_session_prints_what_the_readme_says(server: Server) -> None
     session = [command for block in beside_make_run for command in commands(block)]
     script = "".join(f"{_here(command, server)}\necho '{END}'\n" for command, _ in session)
     done = subprocess.run(
-        ["/bin/bash", "-c", script],
+        ["/bin/bash", "-c", MAKE + script],
         cwd=ROOT,
         env=server.environment,
         stdin=subprocess.DEVNULL,
@@ -61,7 +64,7 @@ def test_the_readmes_verifier_verifies_an_access_token(server: Server) -> None:
     (program,) = blocks(ROOT / "README.md", "python")
     done = subprocess.run(
         [sys.executable, "-c", _here(program, server)],
-        input=server.pair("verified")["access_token"],
+        input=server.pair("verified").access_token,
         capture_output=True,
         text=True,
         check=False,
@@ -92,4 +95,5 @@ def test_the_readme_stays_short() -> None:
 
 
 def _here(text: str, server: Server) -> str:
-    return text.replace(DEFAULT_URL, server.url)
+    """Ask this server; the issuer is the name in its tokens, and stays."""
+    return text.replace(f"{DEFAULT_URL}/", f"{server.url}/")

@@ -1,36 +1,24 @@
 """`token-server config`, run as an operator runs it."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
+
+from support.shell import Shell
 
 from token_server.settings import Settings
 
 CANARY = "c4n4ry"
 
 
-def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if "TOKEN_SERVER" not in name}
-    return subprocess.run(
-        [sys.executable, "-m", "token_server", "config", *arguments],
-        env=clean | {f"TOKEN_SERVER_{name}": value for name, value in settings.items()},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_good_settings_are_said_to_be_good(shell: Shell) -> None:
+    done = shell("config", "check", PORT="0")
+    assert (done.code, done.out, done.err) == (0, "settings are good\n", "")
 
 
-def test_good_settings_are_said_to_be_good() -> None:
-    done = run("check", PORT="0")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "settings are good\n", "")
-
-
-def test_all_problems_are_told_on_stderr() -> None:
-    done = run("check", PORT="x", PROT="1", KEY_SIZE="1")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.splitlines() == [
+def test_all_problems_are_told_on_stderr(shell: Shell) -> None:
+    done = shell("config", "check", PORT="x", PROT="1", KEY_SIZE="1")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.splitlines() == [
         "error: 3 settings are wrong",
         "  TOKEN_SERVER_PROT is not a setting; did you mean TOKEN_SERVER_PORT?",
         "  PORT must be a whole number from 0 to 65535 (environment variable TOKEN_SERVER_PORT)",
@@ -39,13 +27,13 @@ def test_all_problems_are_told_on_stderr() -> None:
     ]
 
 
-def test_each_setting_is_shown_with_value_and_source(tmp_path: Path) -> None:
+def test_each_setting_is_shown_with_value_and_source(shell: Shell, tmp_path: Path) -> None:
     file = tmp_path / "ts.toml"
     file.write_text(f'store_url = "redis://u:{CANARY}@h"\ndialects = ["form"]')
-    done = run("show", CONFIG=str(file), PORT="0", RECOVERY_PERIOD="0")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert CANARY not in done.stdout
-    rows = [tuple(line.split()) for line in done.stdout.splitlines()]
+    done = shell("config", "show", CONFIG=str(file), PORT="0", RECOVERY_PERIOD="0")
+    assert (done.code, done.err) == (0, "")
+    assert CANARY not in done.out
+    rows = [tuple(line.split()) for line in done.out.splitlines()]
     assert [name for name, *_ in rows] == [name.upper() for name in Settings.model_fields]
     assert ("PORT", "0", "environment") in rows
     assert ("RECOVERY_PERIOD", "0", "environment") in rows
@@ -56,9 +44,9 @@ def test_each_setting_is_shown_with_value_and_source(tmp_path: Path) -> None:
     assert ("ACCESS_TOKEN_LIFETIME", "15m", "default") in rows
 
 
-def test_a_machine_may_read_them_too() -> None:
-    done = run("show", "--json", GRACE_PERIOD="90")
-    shown = {each["name"]: (each["value"], each["source"]) for each in json.loads(done.stdout)}
+def test_a_machine_may_read_them_too(shell: Shell) -> None:
+    done = shell("config", "show", "--json", GRACE_PERIOD="90")
+    shown = {each["name"]: (each["value"], each["source"]) for each in json.loads(done.out)}
     assert set(shown) == {name.upper() for name in Settings.model_fields}
     assert shown["PORT"] == (8080, "default")
     assert shown["GRACE_PERIOD"] == ("90s", "environment")
@@ -66,7 +54,7 @@ def test_a_machine_may_read_them_too() -> None:
     assert shown["WORKERS"] == (None, "default")
 
 
-def test_a_bad_setting_is_shown_as_its_problem() -> None:
-    done = run("show", KEY_SIZE="1")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("error: KEY_SIZE must be one of 2048, 3072, 4096 (")
+def test_a_bad_setting_is_shown_as_its_problem(shell: Shell) -> None:
+    done = shell("config", "show", KEY_SIZE="1")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("error: KEY_SIZE must be one of 2048, 3072, 4096 (")

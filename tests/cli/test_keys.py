@@ -1,10 +1,7 @@
 """`token-server keys`, as an operator types it."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from support.keys import NOW, rotated_keyset
+from support.shell import Shell
 
 from token_server.cli.keys import command
 from token_server.problems import Problem
@@ -114,18 +112,12 @@ def test_reading_the_public_part_asks_for_no_passphrase(keys: Keys, tmp_path: Pa
     assert len(rows(keys("list", "--json"))) == 2
 
 
-def test_a_problem_is_two_lines_and_exit_code_1(folder: Path) -> None:
+def test_a_problem_is_two_lines_and_exit_code_1(shell: Shell, folder: Path) -> None:
     """As the shell sees it."""
     folder.write_text("a file")
-    ran = subprocess.run(
-        [sys.executable, "-m", "token_server", "keys", "init"],
-        env={**os.environ, "TOKEN_SERVER_KEYS_DIR": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (ran.returncode, ran.stdout) == (1, "")
-    assert ran.stderr.splitlines() == [
+    done = shell("keys", "init", KEYS_DIR=str(folder))
+    assert (done.code, done.out) == (1, "")
+    assert done.err.splitlines() == [
         f"error: {folder}/keyset.json: Not a directory",
         f"hint: KEYS_DIR ({folder}) must be a directory of the user who runs this",
     ]

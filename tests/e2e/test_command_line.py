@@ -12,37 +12,24 @@ from support.server import Server
 
 
 def test_sessions_are_begun_listed_and_ended(server: Server, client: httpx.Client) -> None:
-    first, second = server.pair("listed"), server.pair("listed", "--short-term")
+    first, second = server.pair("listed"), server.issued("listed", "--short-term")
     rows = json.loads(server.cli("sessions", "list", "listed", "--json"))
     assert [row["short_term"] for row in rows] == [False, True]
-    assert rows[0]["sid"] in server.cli("sessions", "list", "listed")
     server.cli("sessions", "end", rows[0]["sid"])
-    assert refresh(client, first["refresh_token"]).status_code == 401
-    (left,) = json.loads(server.cli("sessions", "list", "listed", "--json"))
-    assert left["sid"] == rows[1]["sid"]
+    assert refresh(client, first.refresh_token).status_code == 401
+    assert refresh(client, second["refresh_token"]).status_code == 200
+    (left,) = server.cli("sessions", "list", "listed").splitlines()
+    assert left.startswith(f"{rows[1]['sid']} ")
     server.cli("sessions", "end", "--all", "listed")
     assert refresh(client, second["refresh_token"]).status_code == 401
     assert json.loads(server.cli("sessions", "list", "listed", "--json")) == []
 
 
 def test_sessions_issue_prints_the_camel_answer(server: Server) -> None:
-    assert list(server.pair()) == [
+    assert list(server.issued()) == [
         *("access_token", "refresh_token", "accessTokenExpiresAt", "refreshTokenExpiresAt"),
         *("accessToken", "refreshToken", "token_type", "expires_in"),
     ]
-
-
-def test_ending_a_session_that_is_not_there_fails_with_a_hint(server: Server) -> None:
-    for sid in ("A" * 22, "nonsense", "*"):
-        done = server.run("sessions", "end", sid)
-        assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr.startswith("error: ")
-        assert "\nhint: " in done.stderr
-
-
-def test_wrong_usage_exits_with_2(server: Server) -> None:
-    for words in (["sessions", "end"], ["sessions", "issue"], ["users", "add", " "], ["nonsense"]):
-        assert server.run(*words).returncode == 2
 
 
 def test_an_account_logs_in_until_it_is_disabled(server: Server, client: httpx.Client) -> None:
@@ -55,8 +42,6 @@ def test_an_account_logs_in_until_it_is_disabled(server: Server, client: httpx.C
     assert log_in(client, "carol", "second password").status_code == 401
     assert log_out(client, pair["access_token"]).status_code == 401
     assert server.run("sessions", "issue", "carol").returncode == 1
-    server.cli("users", "remove", "carol")
-    assert "carol" not in server.cli("users", "list")
 
 
 def test_the_command_line_starts_the_store_for_itself_where_no_server_runs(
@@ -64,7 +49,7 @@ def test_the_command_line_starts_the_store_for_itself_where_no_server_runs(
 ) -> None:
     alone = Server(tmp_path)
     alone.cli("keys", "init")
-    pair = alone.pair("early")
+    pair = alone.issued("early")
     password = alone.user("early")
     with own_server() as server, httpx.Client(base_url=server.url, timeout=10) as client:
         tokens(refresh(client, pair["refresh_token"]))
@@ -81,7 +66,7 @@ def test_the_demo_shows_a_whole_session(server: Server) -> None:
 
 
 def test_the_demo_says_so_where_no_server_runs(tmp_path: Path) -> None:
-    told = Server(tmp_path).told("demo")
+    told = Server(tmp_path).run("demo").stderr
     assert told.startswith("error: nothing answers at ")
 
 

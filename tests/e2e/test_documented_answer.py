@@ -37,7 +37,7 @@ def part(token: str, number: int) -> dict[str, Any]:
 def test_the_documented_request_is_answered_as_documented(
     server: Server, client: httpx.Client
 ) -> None:
-    token = server.pair("user")["refresh_token"]
+    token = server.pair("user").refresh_token
     answer = client.post(
         PATH,
         content=f"grantType=RefreshToken&refreshToken={token}",

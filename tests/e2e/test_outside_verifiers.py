@@ -12,6 +12,7 @@ from joserfc import jwt as joserfc_jwt
 from joserfc.jwk import KeySet
 from support.server import Server
 
+JOSE = "jose@6.2.17"
 JWK_SET = "/.well-known/jwks.json"
 WITH_JOSE = """
 import { createRemoteJWKSet, jwtVerify } from "jose"
@@ -22,9 +23,14 @@ console.log(JSON.stringify({ subject: payload.unique_name, kid: protectedHeader.
 """
 
 
+def token_of(server: Server, kind: str) -> str:
+    pair = server.pair("alice")
+    return {"access": pair.access_token, "refresh": pair.refresh_token}[kind]
+
+
 @pytest.mark.parametrize("kind", ["access", "refresh"])
 def test_pyjwt_verifies_both_tokens_from_the_jwk_set(server: Server, kind: str) -> None:
-    token = server.pair("alice")[f"{kind}_token"]
+    token = token_of(server, kind)
     key = jwt.PyJWKClient(server.url + JWK_SET).get_signing_key_from_jwt(token)
     claims = jwt.decode(token, key, algorithms=["RS512"], audience=kind)
     assert claims["unique_name"] == "alice"
@@ -34,7 +40,7 @@ def test_pyjwt_verifies_both_tokens_from_the_jwk_set(server: Server, kind: str) 
 def test_joserfc_verifies_both_tokens_from_the_jwk_set(
     server: Server, client: httpx.Client, kind: str
 ) -> None:
-    token = server.pair("alice")[f"{kind}_token"]
+    token = token_of(server, kind)
     keys = KeySet.import_key_set(client.get(JWK_SET).json())
     verified = joserfc_jwt.decode(token, keys, algorithms=["RS512"])
     joserfc_jwt.JWTClaimsRegistry(aud={"essential": True, "value": kind}).validate(verified.claims)
@@ -49,18 +55,22 @@ def jose(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("no Node.js on this machine: jose is not tried")
     folder = tmp_path_factory.mktemp("jose")
     (folder / "package.json").write_text('{"type": "module"}')
-    subprocess.run(
-        [npm, "install", "--no-audit", "--no-fund", "--silent", "jose@6"],
+    installed = subprocess.run(
+        [npm, "install", "--no-audit", "--no-fund", "--loglevel=error", JOSE],
         cwd=folder,
-        check=True,
+        capture_output=True,
+        text=True,
+        check=False,
         timeout=100,
     )
+    if installed.returncode != 0:
+        pytest.skip(f"npm cannot install {JOSE} here: {installed.stderr}")
     return folder
 
 
 @pytest.mark.parametrize("kind", ["access", "refresh"])
 def test_jose_verifies_both_tokens_from_the_jwk_set(server: Server, jose: Path, kind: str) -> None:
-    token = server.pair("alice")[f"{kind}_token"]
+    token = token_of(server, kind)
     node = shutil.which("node")
     assert node is not None
     verified = subprocess.run(

@@ -12,14 +12,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from support.fast_client import Answer, FastClient, fast_clients
+from support.profiles import often
 from support.server import Server
 
 from token_server.tokens.model import SessionId, TokenPair
 
-KILLS = 20
+KILLS = often(20)
 CLIENTS = 6
 ANSWERS_BETWEEN_KILLS = 60
-LOG_OUTS = 1500
+LOG_OUTS = often(1500)
 STORE = "valkey-server"
 
 
@@ -66,7 +67,7 @@ class Load:
         return True
 
 
-def test_what_was_answered_survives_20_kills_of_the_store(
+def test_what_was_answered_survives_every_kill_of_the_store(
     own_server: Callable[..., AbstractContextManager[Server]],
 ) -> None:
     with own_server() as server:

@@ -37,13 +37,13 @@ def test_a_worker_that_replaces_another_takes_no_emptied_store_for_a_new_one(
 ) -> None:
     with own_server(WORKERS="1") as server:
         pair, password = server.pair(), server.user()
-        with Redis(unix_socket_path=str(server.folder / "var/store/s")) as store:
+        with Redis(unix_socket_path=str(server.store_socket)) as store:
             store.flushall()
         (worker,) = server.pids(WORKER)
         os.kill(worker, signal.SIGKILL)
         wait_until(lambda: answers(server) == 200)
         with httpx.Client(base_url=server.url, timeout=5) as client:
-            assert refresh(client, pair["refresh_token"]).status_code == 503
+            assert refresh(client, pair.refresh_token).status_code == 503
             assert log_in(client, "alice", password).status_code == 503
             assert client.get("/readyz").status_code == 503
 
@@ -52,7 +52,7 @@ def test_a_worker_replaced_while_the_store_is_away_answers_503_and_then_serves(
     own_server: OwnServer,
 ) -> None:
     with own_server(WORKERS="1") as server:
-        token = server.pair()["refresh_token"]
+        token = server.pair().refresh_token
         (store,) = server.pids(STORE)
         with frozen(store), httpx.Client(base_url=server.url, timeout=10) as client:
             (worker,) = server.pids(WORKER)
@@ -69,8 +69,8 @@ def test_a_store_that_takes_no_writes_is_answered_for_with_503(
     own_server: OwnServer, setting: str
 ) -> None:
     with own_server(WORKERS="1") as server:
-        token = server.pair()["refresh_token"]
-        with Redis(unix_socket_path=str(server.folder / "var/store/s")) as store:
+        token = server.pair().refresh_token
+        with Redis(unix_socket_path=str(server.store_socket)) as store:
             store.config_set(setting, "1")
             with httpx.Client(base_url=server.url, timeout=5) as client:
                 assert refresh(client, token).status_code == 503

@@ -63,7 +63,7 @@ def test_draining_ends_in_time_and_well_though_a_request_does_not(tmp_path: Path
             assert server.stop() == 0
             request.join()
         assert answers == ["cut off"]
-        assert not any(map(is_alive, family))
+        assert not is_alive(*family)
 
 
 def test_who_interrupts_twice_does_not_wait(tmp_path: Path) -> None:
@@ -95,4 +95,4 @@ def test_the_embedded_store_goes_last(tmp_path: Path) -> None:
         family = server.children()
         assert server.stop() == 0
         assert (tmp_path / LAST_WORDS).read_text() == "True"
-        assert not any(map(is_alive, family))
+        assert not is_alive(*family)

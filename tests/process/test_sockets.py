@@ -57,7 +57,8 @@ def test_a_port_is_free_again_as_soon_as_it_is_left() -> None:
     second.close()
 
 
-@pytest.mark.parametrize("host", ["no-such-host.invalid", "256.1.1.1", "a" * 70, "192.0.2.1"])
+# None of them is asked of a name server, which may be far away.
+@pytest.mark.parametrize("host", ["1::2::3", "a." * 150, "a" * 70, "192.0.2.1"])
 def test_a_host_that_is_not_here_is_a_problem(host: str) -> None:
     with pytest.raises(Problem) as problem:
         listen(host, 0, workers=1)

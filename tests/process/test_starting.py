@@ -68,7 +68,7 @@ def test_workers_that_do_not_come_to_listen_are_not_waited_for_for_ever(start: S
     wait_until(lambda: len(server.workers()) == 2 or server.process.poll() is not None)
     family = server.workers()
     assert "does not come to listen" in how_it_failed(server)
-    assert not any(map(is_alive, family))
+    assert not is_alive(*family)
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
@@ -80,7 +80,7 @@ def test_a_server_may_be_told_to_leave_while_it_starts(
     with (tmp_path / "gate").open("w"):
         family = server.workers()
         assert server.stop(how) == 0
-    assert not any(map(is_alive, family))
+    assert not is_alive(*family)
     assert server.said == ""
 
 

@@ -78,6 +78,14 @@ def active_key(folder: Path) -> Path:
     return folder / f"{KeysDirectory(folder).load().keys[0].kid}.pem"
 
 
+def give_away(folder: Path) -> None:
+    """To a third user: neither root nor the one that root became."""
+    os.seteuid(0)
+    os.chown(folder, NOBODY - 1, -1)
+    folder.chmod(0o755)
+    os.seteuid(NOBODY)
+
+
 def problem_with(folder: Path, passphrase_file: Path | None = None) -> Problem:
     """The problem, which neither tells a secret nor changes a file."""
     before = {path.name: path.read_bytes() for path in folder.glob("*") if path.is_file()}
@@ -135,19 +143,23 @@ def test_a_directory_that_cannot_be_written_is_a_problem(nobodys: Path) -> None:
     assert problem.hint == f"KEYS_DIR ({nobodys}) must be a directory of the user who runs this"
 
 
+@only_root
+def test_a_directory_of_another_user_is_a_problem(nobodys: Path) -> None:
+    give_away(nobodys)
+    assert problem_with(nobodys).text == f"{nobodys} belongs to another user (uid {NOBODY - 1})"
+
+
 @pytest.mark.usefixtures("nobodys")
-def test_a_directory_of_another_user_is_a_problem() -> None:
-    assert problem_with(Path("/")).text == "/ belongs to another user (uid 0)"
+def test_a_directory_of_root_is_a_problem_for_everybody_else() -> None:
+    with pytest.raises(Problem, match=r"^/ belongs to another user \(uid 0\)$"):
+        use(Path("/"))
 
 
 @only_root
 def test_a_keyset_of_another_user_is_a_problem(nobodys: Path) -> None:
     """Its owner can swap it."""
     use(nobodys)
-    os.seteuid(0)
-    os.chown(nobodys, NOBODY - 1, -1)
-    nobodys.chmod(0o755)
-    os.seteuid(NOBODY)
+    give_away(nobodys)
     assert problem_with(nobodys).text == f"{nobodys} belongs to another user (uid {NOBODY - 1})"
 
 

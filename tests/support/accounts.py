@@ -8,11 +8,10 @@ from argon2 import PasswordHasher
 from token_server.tokens.model import Account, Subject
 
 THEN = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
+HASH = "$argon2id$one"
 
 
-def an_account(
-    name: str = "alice", *, password_hash: str = "$argon2id$one", at: datetime = THEN
-) -> Account:
+def an_account(name: str = "alice", *, password_hash: str = HASH, at: datetime = THEN) -> Account:
     return Account(
         name=Subject(name),
         password_hash=password_hash,

@@ -10,6 +10,7 @@ from token_server.signing.lifecycle import Keyset, PublicKey, SigningKey, first_
 from token_server.tokens.model import Kid
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
+A_DAY_LATER = NOW + timedelta(days=1)
 
 
 @cache
@@ -33,35 +34,28 @@ def fresh_keyset() -> Keyset:
 
 def rotated_keyset(*, drops_at: datetime | None = None) -> Keyset:
     """Key 0 made way for key 1 a day after NOW; key 2 is pending."""
-    rotated_at = NOW + timedelta(days=1)
-    return Keyset(
-        keys=(
-            SigningKey(
-                public=public_key(0),
-                announced_at=NOW,
-                signs_from=NOW,
-                stops_at=rotated_at,
-                drops_at=drops_at,
-            ),
-            SigningKey(public=public_key(1), announced_at=NOW, signs_from=rotated_at),
-            SigningKey(public=public_key(2), announced_at=rotated_at),
-        )
-    )
+    return _keyset_of_key_1(drops_at=drops_at)
 
 
 def revoked_keyset() -> Keyset:
     """Key 0 was revoked a day after NOW: key 1 signs from then on, key 2 is pending."""
-    revoked_at = NOW + timedelta(days=1)
+    return _keyset_of_key_1(revoked_at=A_DAY_LATER)
+
+
+def _keyset_of_key_1(
+    *, drops_at: datetime | None = None, revoked_at: datetime | None = None
+) -> Keyset:
     return Keyset(
         keys=(
             SigningKey(
                 public=public_key(0),
                 announced_at=NOW,
                 signs_from=NOW,
-                stops_at=revoked_at,
+                stops_at=A_DAY_LATER,
+                drops_at=drops_at,
                 revoked_at=revoked_at,
             ),
-            SigningKey(public=public_key(1), announced_at=NOW, signs_from=revoked_at),
-            SigningKey(public=public_key(2), announced_at=revoked_at),
+            SigningKey(public=public_key(1), announced_at=NOW, signs_from=A_DAY_LATER),
+            SigningKey(public=public_key(2), announced_at=A_DAY_LATER),
         )
     )

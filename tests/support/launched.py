@@ -1,7 +1,6 @@
 """A launcher of its own process, with workers that run a small app of the tests."""
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -13,8 +12,7 @@ from pathlib import Path
 import httpx
 
 from support.launched_apps import GATE
-from support.processes import is_alive, wait_until
-from support.server import children_of, command_line
+from support.processes import children_of, is_alive, wait_until, where_it_serves
 
 TESTS = Path(__file__).parent.parent
 UNREACHABLE_STORE = "redis://:canary@127.0.0.1:1/0"
@@ -33,18 +31,17 @@ class Launched:
     @property
     def url(self) -> str:
         """Where it serves; waits until it says so."""
-        pattern = re.compile(r"^serving (\S+) with \d+ workers?$", re.MULTILINE)
-        wait_until(lambda: bool(pattern.search(self.said)) or self.process.poll() is not None)
-        found = pattern.search(self.said)
-        assert found, self.said
-        return found[1]
+        wait_until(lambda: bool(where_it_serves(self.said)) or self.process.poll() is not None)
+        url = where_it_serves(self.said)
+        assert url, self.said
+        return url
 
     @property
     def port(self) -> int:
         return int(self.url.rpartition(":")[2])
 
     def workers(self) -> list[int]:
-        return [pid for pid in self.children() if "process.worker" in command_line(pid)]
+        return children_of(self.process.pid, whose_command_line_has="process.worker")
 
     def children(self) -> list[int]:
         return children_of(self.process.pid)
@@ -71,9 +68,6 @@ def launch(
 ) -> Launched:
     if not (folder / GATE).exists():
         os.mkfifo(folder / GATE)
-    inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith("TOKEN_SERVER_")
-    }
     given = {"PORT": "0", "WORKERS": "2", "STORE_URL": UNREACHABLE_STORE} | dict(settings or {})
     ours = {f"TOKEN_SERVER_{name}": value for name, value in given.items()}
     limits = (str(start_up_seconds), str(drain_seconds))
@@ -81,7 +75,7 @@ def launch(
         process = subprocess.Popen(
             [sys.executable, "-m", "support.launch", opener, *limits],
             cwd=folder,
-            env={**inherited, **ours, "PYTHONPATH": str(TESTS)},
+            env={**os.environ, **ours, "PYTHONPATH": str(TESTS)},
             stdin=subprocess.DEVNULL,
             stderr=err,
         )
@@ -105,4 +99,4 @@ def launched(
         family = [server.process.pid, *server.children()]
         server.process.kill()
         server.process.wait()
-        wait_until(lambda: not any(map(is_alive, family)))
+        wait_until(lambda: not is_alive(*family))

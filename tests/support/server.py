@@ -1,8 +1,8 @@
 """A whole server as an operator starts it: its own processes, store, keys and port."""
 
+import asyncio
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -15,14 +15,15 @@ from typing import Any
 
 import httpx
 
-from support.processes import free_port, wait_until
+from support.processes import PATIENCE, children_of, wait_until, where_it_serves
 from token_server.app import open_core_alone, open_engine
 from token_server.audit import AuditLog
 from token_server.settings import load_settings
+from token_server.store.embedded import EmbeddedStore
 from token_server.system import system_clock
 from token_server.tokens.model import Subject, TokenPair
 
-PATIENCE = 30.0
+ISSUER = "http://issuer.test"
 
 
 @dataclass
@@ -31,35 +32,32 @@ class Server:
 
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
-    port: int = field(default_factory=free_port)
     process: "subprocess.Popen[bytes] | None" = None
+    url: str = ""
+    """Where it serves, once it said so: after each start on another port."""
 
     @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2] or 0)
 
     @property
     def environment(self) -> dict[str, str]:
-        own = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith("TOKEN_SERVER_")
-        }
         defaults = {
             "PORT": str(self.port),
             "ADMIN_PORT": "0",
             "WORKERS": "2",
             "STORE_URL": f"embedded:{self.folder}/var/store",
             "KEYS_DIR": f"{self.folder}/keys",
-            "ISSUER": self.url,
+            "ISSUER": ISSUER,
         }
         ours = {
             f"TOKEN_SERVER_{name}": value for name, value in (defaults | self.settings).items()
         }
-        return own | ours
+        return {**os.environ, **ours}
 
     def start(self, *, wait: bool = True) -> None:
-        with (self.folder / "out").open("ab") as out, (self.folder / "err").open("ab") as err:
+        self.url = ""
+        with (self.folder / "out").open("ab") as out, (self.folder / "err").open("wb") as err:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "token_server", "serve"],
                 cwd=self.folder,
@@ -69,20 +67,19 @@ class Server:
                 stderr=err,
             )
         if wait:
-            wait_until(self.is_ready)
+            wait_until(self._serves)
+            assert httpx.get(f"{self.url}/readyz", timeout=PATIENCE).status_code == 200
 
     def stop(self) -> int:
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(PATIENCE)
 
-    def is_ready(self) -> bool:
+    def _serves(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, self.err
-        try:
-            return httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200
-        except httpx.TransportError:
-            return False
+        self.url = where_it_serves(self.err)
+        return bool(self.url)
 
     def run(self, *words: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
         """A command line, beside the running server or alone."""
@@ -103,17 +100,17 @@ class Server:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def told(self, *words: str, stdin: str = "") -> str:
-        """What a command says on stderr."""
-        return self.run(*words, stdin=stdin).stderr
-
-    def pair(self, subject: str = "alice", *options: str) -> dict[str, Any]:
-        """The first pair of a new session."""
+    def issued(self, subject: str = "alice", *options: str) -> dict[str, Any]:
+        """The first pair of a new session, as the command line prints it."""
         answer: dict[str, Any] = json.loads(self.cli("sessions", "issue", subject, *options))
         return answer
 
+    def pair(self, subject: str = "alice") -> TokenPair:
+        """The first pair of a new session, begun in this process on the server's store."""
+        (pair,) = asyncio.run(self.pairs(subject, 1))
+        return pair
+
     async def pairs(self, subject: str, count: int) -> list[TokenPair]:
-        """The first pairs of new sessions, begun in this process on the server's store."""
         settings = load_settings(self.environment)
         audit = AuditLog(StringIO(), clock=system_clock)
         async with open_engine(settings) as engine:
@@ -133,6 +130,7 @@ class Server:
 
     @property
     def err(self) -> str:
+        """What it said since its last start."""
         return (self.folder / "err").read_text()
 
     def audit(self) -> list[dict[str, Any]]:
@@ -142,28 +140,14 @@ class Server:
         assert self.process is not None
         return children_of(self.process.pid)
 
-    def pids(self, pattern: str) -> list[int]:
-        """The children whose command line has this pattern."""
-        return [pid for pid in self.children() if re.search(pattern, command_line(pid))]
+    def pids(self, words: str) -> list[int]:
+        """The children whose command line has these words."""
+        assert self.process is not None
+        return children_of(self.process.pid, whose_command_line_has=words)
 
-
-def children_of(pid: int) -> list[int]:
-    processes = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-    return [child for child in processes if parent_of(child) == pid]
-
-
-def parent_of(pid: int) -> int | None:
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:
-        return None
-
-
-def command_line(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
-    except OSError:
-        return ""
+    @property
+    def store_socket(self) -> Path:
+        return EmbeddedStore(self.folder / "var" / "store").socket_path
 
 
 @contextmanager

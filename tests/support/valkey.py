@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from support.processes import wait_until
 from token_server.store.valkey import server_program
@@ -13,19 +14,21 @@ from token_server.store.valkey import server_program
 @contextmanager
 def running_valkey(folder: Path, *options: str) -> Iterator[Path]:
     """Its socket. The options stand after, and so above, those that make it quick and quiet."""
-    path = folder / "s"
-    with subprocess.Popen(
-        [
-            *(server_program(), "--port", "0", "--unixsocket", str(path)),
-            *("--dir", str(folder), "--save", "", "--logfile", "log", *options),
-        ],
-    ) as process:
-        try:
-            wait_until(lambda: process.poll() is not None or _listens(path))
-            assert process.poll() is None
-            yield path
-        finally:
-            process.kill()
+    # What the test was given may be deeper than the 104 bytes that macOS has for a socket's path.
+    with TemporaryDirectory() as short:
+        path = Path(short) / "s"
+        with subprocess.Popen(
+            [
+                *(server_program(), "--port", "0", "--unixsocket", str(path)),
+                *("--dir", str(folder), "--save", "", "--logfile", "log", *options),
+            ],
+        ) as process:
+            try:
+                wait_until(lambda: process.poll() is not None or _listens(path))
+                assert process.poll() is None
+                yield path
+            finally:
+                process.kill()
 
 
 def _listens(path: Path) -> bool:

@@ -126,7 +126,7 @@ def test_a_chunked_body_is_read_and_its_trailers_are_dropped(port: int) -> None:
 
 
 def test_a_body_is_asked_for_where_the_client_waits_for_it(port: int) -> None:
-    """RFC 9110 §10.1.1"""
+    """RFC 9110 §10.1.1."""
     with connect(port) as connection:
         connection.sendall(post(b"Content-Length: 3", b"Expect: 100-continue"))
         go_on = b"HTTP/1.1 100 Continue\r\n\r\n"

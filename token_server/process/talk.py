@@ -1,5 +1,6 @@
 """What the parent says to whoever started it, on stderr."""
 
+import os
 import sys
 from contextlib import suppress
 
@@ -7,10 +8,10 @@ from token_server.problems import Problem
 
 
 def say(text: str) -> None:
-    # The server does not end because nobody listens to it any more.
+    # The server does not end because nobody listens to it any more; and what stayed in a buffer
+    # would fail once more at the exit, and change its status.
     with suppress(OSError, ValueError):
-        sys.stderr.write(f"{text}\n")
-        sys.stderr.flush()
+        os.write(sys.stderr.fileno(), f"{text}\n".encode())
 
 
 def say_problem(problem: Problem) -> None:
