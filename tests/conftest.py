@@ -31,6 +31,18 @@ def _no_settings_of_the_developers_own() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _bytecode_of_the_processes_that_tests_start(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[None]:
+    """Where none may be written to the checkout, a hundred processes would compile it anew."""
+    with pytest.MonkeyPatch.context() as environment:
+        if sys.dont_write_bytecode:
+            environment.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+            environment.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def store_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The store that `make run` starts, for this test run alone."""

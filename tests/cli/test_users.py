@@ -14,6 +14,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 from redis import Redis
+from support.shell import Shell
 
 from token_server.accounts.passwords import LONGEST_PASSWORD, Passwords
 from token_server.cli import token_server
@@ -201,29 +202,34 @@ def test_a_profile_that_is_not_there_is_wrong_usage(users: Users, tmp_path: Path
 
 
 @pytest.mark.usefixtures("store")
-def test_failures_are_told_on_stderr_with_exit_codes(environment: dict[str, str]) -> None:
+def test_failures_are_told_on_stderr_with_exit_codes(shell: Shell, store_socket: Path) -> None:
     def run(*arguments: str) -> tuple[int, str, str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "token_server", "users", *arguments],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return done.returncode, done.stdout, done.stderr
+        done = shell("users", *arguments, STORE_URL=f"unix://{store_socket}")
+        return done.code, done.out, done.err
 
-    assert run("add", "alice") == (
-        1,
-        "",
-        "error: no password on stdin\nhint: write it to stdin as one line, or use --generate\n",
-    )
     assert run("remove", "alice") == (
         1,
         "",
         "error: no account is named alice\nhint: see: users list\n",
     )
     assert run("add", " alice")[:2] == (2, "")
+
+
+@pytest.mark.usefixtures("store")
+def test_a_failure_is_the_same_in_a_process_of_its_own(environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "token_server", "users", "add", "alice"],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (
+        1,
+        "",
+        "error: no password on stdin\nhint: write it to stdin as one line, or use --generate\n",
+    )
 
 
 @pytest.mark.usefixtures("store")

@@ -19,6 +19,8 @@ from support.server import Server
 
 REQUESTS = often(10_000)
 AT_ONCE = 32
+# A log-in costs what fifty refreshes cost.
+LOG_IN = 4
 # Whatever looks like a token is one too many.
 TOKEN = re.compile(rb"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}")
 
@@ -77,8 +79,10 @@ async def _send_everything(server: Server, password: str, dice: Random) -> Sent:
     bad_tokens = [token.encode("utf-8", "replace").decode() for token in hostile_tokens]
     async with fast_clients(server.port, AT_ONCE) as clients:
         lives = []
-        for client, pair in zip(clients, pairs, strict=True):
+        for number, (client, pair) in enumerate(zip(clients, pairs, strict=True)):
             others = _other_requests(bad_tokens, password, Random(dice.random()))
+            if number < LOG_IN:
+                others = itertools.chain(_log_ins(password), others)
             lives.append(_life(client, pair.refresh_token, others, sent))
         await asyncio.gather(*lives)
     return sent
@@ -87,14 +91,16 @@ async def _send_everything(server: Server, password: str, dice: Random) -> Sent:
 def _other_requests(
     bad_tokens: list[str], password: str, dice: Random
 ) -> Iterator[dict[str, str]]:
-    """Endless requests that are no refresh of a live token; some are log-ins."""
-    for number in itertools.count():
+    """Endless requests that are no refresh of a live token."""
+    while True:
         yield {"grant_type": "refresh_token", "refresh_token": dice.choice(bad_tokens)}
         yield {"grantType": "RefreshToken", "refreshToken": dice.choice(bad_tokens)}
         yield {"grantType": "Password", "password": password, "refreshToken": bad_tokens[0]}
-        if number == 0:
-            yield {"grantType": "Password", "userName": "alice", "password": password}
-            yield {"grantType": "Password", "userName": password, "password": "wrong"}
+
+
+def _log_ins(password: str) -> Iterator[dict[str, str]]:
+    yield {"grantType": "Password", "userName": "alice", "password": password}
+    yield {"grantType": "Password", "userName": password, "password": "wrong"}
 
 
 async def _life(

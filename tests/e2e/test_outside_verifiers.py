@@ -55,16 +55,18 @@ def jose(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("no Node.js on this machine: jose is not tried")
     folder = tmp_path_factory.mktemp("jose")
     (folder / "package.json").write_text('{"type": "module"}')
-    installed = subprocess.run(
-        [npm, "install", "--no-audit", "--no-fund", "--loglevel=error", JOSE],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-    )
-    if installed.returncode != 0:
-        pytest.skip(f"npm cannot install {JOSE} here: {installed.stderr}")
+    options = ("--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=0")
+    try:
+        subprocess.run(
+            [npm, "install", *options, JOSE],
+            cwd=folder,
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as fault:
+        said = (fault.stderr or b"").decode(errors="replace").strip()
+        pytest.skip(f"{JOSE} cannot be installed here: {fault}\n{said[:400]}")
     return folder
 
 

@@ -56,7 +56,7 @@ def test_sigterm_stops_everything_and_is_a_good_end(own_server: OwnServer) -> No
 
 
 def test_a_restarted_server_knows_its_sessions_and_keys(own_server: OwnServer) -> None:
-    with own_server() as server:
+    with own_server(WORKERS="1") as server:
         token = server.pair().refresh_token
         server.stop()
         server.start()
@@ -75,7 +75,7 @@ def fails_to_start(server: Server) -> str:
 
 
 def test_a_second_server_on_the_same_port_says_so(own_server: OwnServer, tmp_path: Path) -> None:
-    with own_server() as server:
+    with own_server(WORKERS="1") as server:
         other = tmp_path / "other"
         other.mkdir()
         second = Server(other, {"PORT": str(server.port)})

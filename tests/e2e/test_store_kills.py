@@ -20,7 +20,7 @@ from token_server.tokens.model import SessionId, TokenPair
 KILLS = often(20)
 CLIENTS = 6
 ANSWERS_BETWEEN_KILLS = 60
-LOG_OUTS = often(1500)
+LOG_OUTS = often(500)
 STORE = "valkey-server"
 
 

@@ -12,11 +12,6 @@ def refresh(client: httpx.Client, token: str, **more: str) -> httpx.Response:
     return client.post(PATH, data=form)
 
 
-async def refresh_async(client: httpx.AsyncClient, token: str) -> httpx.Response:
-    form = {"grantType": "RefreshToken", "refreshToken": token}
-    return await client.post(PATH, data=form)
-
-
 def log_in(client: httpx.Client, name: str, password: str, **more: str) -> httpx.Response:
     form = {"grantType": "Password", "userName": name, "password": password} | more
     return client.post(PATH, data=form)
@@ -30,7 +25,3 @@ def tokens(answer: httpx.Response) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     body: dict[str, Any] = answer.json()
     return body
-
-
-def _bearer(access_token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {access_token}"}

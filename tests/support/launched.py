@@ -53,10 +53,6 @@ class Launched:
         self.process.send_signal(how)
         return self.process.wait(30)
 
-    def open_gate(self, word: str = "passed") -> None:
-        """Let whoever waits there pass; returns once somebody did."""
-        (self.folder / GATE).write_text(word)
-
 
 def launch(
     folder: Path,

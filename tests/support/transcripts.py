@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import httpx
 
 Headers = list[tuple[str, str]]
-_STATUS_LINE = re.compile(r"^HTTP/1.1 (\d{3})$\n", re.MULTILINE)
 # What differs from refusal to refusal and means nothing.
 _INSTANCE = re.compile(r"urn:uuid:[0-9a-f-]{36}")
 
