@@ -16,7 +16,7 @@ from support.processes import free_port
 from support.valkey import running_valkey
 
 from token_server.problems import Problem
-from token_server.store.connect import connect
+from token_server.store.connect import RETRIES, connect
 from token_server.store.embedded import EmbeddedStore
 from token_server.store.pool import CONNECTIONS
 
@@ -178,8 +178,10 @@ async def test_a_command_whose_reply_was_lost_is_repeated(
         loses_first_reply_to_incr(store_socket) as line,
         connected(f"unix://{line}") as client,
     ):
-        assert await client.incr("count") == 2
-    assert await redis.get("count") == b"2"
+        count = await client.incr("count")
+    # On a busy machine the answer to the second may be late as well.
+    assert 2 <= count <= 1 + RETRIES
+    assert int(await redis.get("count") or 0) == count
 
 
 async def test_an_absent_store_is_told_at_once(tmp_path: Path) -> None:
