@@ -6,7 +6,7 @@ import pytest
 from support.shell import Shell
 
 
-@pytest.mark.parametrize("sid", ["A" * 22, "nonsense", "*"])
+@pytest.mark.parametrize("sid", ["A" * 22, "-" + "A" * 21, "nonsense", "*"])
 def test_ending_a_session_that_is_not_there_fails_with_a_hint(
     shell: Shell, store_socket: Path, sid: str
 ) -> None:

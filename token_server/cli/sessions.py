@@ -58,7 +58,8 @@ def list_sessions(name: Subject, *, as_json: bool) -> None:
         )
 
 
-@command.command()
+# A session id may begin with a hyphen, and is no option then.
+@command.command(context_settings={"ignore_unknown_options": True})
 @click.argument("sid", required=False)
 @all_of_subject
 def end(sid: str | None, name: Subject | None) -> None:
