@@ -40,8 +40,8 @@ keys-list: install ## show the signing keys and their states
 jwks: install ## print the public JWK Set
 	@$(BIN)/token-server keys jwks
 
-test: install ## everything a fresh machine can run
-	$(BIN)/pytest
+test: install ## everything a fresh machine can run, a part on each core
+	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 chaos: install ## the long profiles: many more histories, kills and cut connections
 	$(BIN)/pytest --hypothesis-profile=long --timeout=1800 tests/property tests/e2e
