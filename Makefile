@@ -5,10 +5,11 @@ BIN    := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test check lint types chaos keys-init keys-list jwks user token
+.PHONY: help install run demo test check lint types chaos keys-init keys-list keys-rotate keys-revoke \
+        keys-import jwks user token
 
 help: ## print this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1 ($$1=="user"||$$1=="token"?" NAME=…":""), $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{n=split($$2, help, " := "); printf "  make %-22s %s\n", $$1 (n>1?" " help[1]:""), help[n]}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## make .venv with the package and its tools (no-op when current)
 
@@ -25,10 +26,10 @@ run: install ## install, then serve in the foreground
 demo: install ## against a running server: log in, refresh, ask again, reuse, verify
 	@$(BIN)/token-server demo
 
-user: install ## add an account; prints its generated password once
+user: install ## NAME=… := add an account; prints its generated password once
 	@$(BIN)/token-server users add "$(or $(NAME),$(error NAME=… is missing))" --generate
 
-token: install ## begin a session; prints its first pair as JSON
+token: install ## NAME=… := begin a session; prints its first pair as JSON
 	@$(BIN)/token-server sessions issue "$(or $(NAME),$(error NAME=… is missing))"
 
 keys-init: install ## make the first keyset (`make run` does it where there is none)
@@ -36,6 +37,15 @@ keys-init: install ## make the first keyset (`make run` does it where there is n
 
 keys-list: install ## show the signing keys and their states
 	@$(BIN)/token-server keys list
+
+keys-rotate: install ## let the next key sign, where the active one is due; safe from cron, on every host
+	@$(BIN)/token-server keys rotate
+
+keys-revoke: install ## KID=… := take a stolen key out; no session ends
+	@$(BIN)/token-server keys revoke -- "$(or $(KID),$(error KID=… is missing))"
+
+keys-import: install ## FILE=… := take in a key of another server (PEM, PKCS#12, JWK), as the next to sign
+	@$(BIN)/token-server keys import -- "$(or $(FILE),$(error FILE=… is missing))"
 
 jwks: install ## print the public JWK Set
 	@$(BIN)/token-server keys jwks

@@ -17,6 +17,12 @@ from token_server.store.embedded import EmbeddedStore
 profiles.register()
 
 
+@pytest.fixture(scope="session")
+def chaos(pytestconfig: pytest.Config) -> bool:
+    """Whether the long profile is asked for."""
+    return bool(pytestconfig.getoption("--hypothesis-profile") == "long")
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"

@@ -1,12 +1,13 @@
 """The composition root: settings in, ASGI app out. The one file that knows everybody."""
 
 import asyncio
+import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Self
+from typing import NoReturn, Self
 
 import structlog
 from starlette.types import ASGIApp
@@ -17,16 +18,19 @@ from token_server.audit import AuditLog
 from token_server.logs import log_to
 from token_server.problems import Problem
 from token_server.settings import Settings
-from token_server.signing.jwks import PublicJwkSet
 from token_server.signing.keystore import KeysDirectory
-from token_server.signing.signer import KeysetSigner
+from token_server.signing.reader import KeysetReader, KeyTimes
+from token_server.signing.reload import KeysetReload
+from token_server.signing.tidying import KeysTidier
 from token_server.store.accounts import Accounts, RememberedAccounts
 from token_server.store.attempts import Attempts
 from token_server.store.connect import connect
 from token_server.store.engine import Engine
 from token_server.store.fitness import Fitness, check_fitness
+from token_server.store.key_expiries import StoredKeyExpiries
 from token_server.store.memory import StoreMemory, load_secret
 from token_server.store.sessions import SessionEnds, Sessions
+from token_server.store.verifiers import Verifiers
 from token_server.system import RandomIds, cores, system_clock, worker_count
 from token_server.tokens.identity import TokenIds
 from token_server.tokens.model import LEEWAY, Policy
@@ -41,8 +45,7 @@ class Core:
     """What the web and the CLI both stand on."""
 
     tokens: TokenRules
-    signer: KeysetSigner
-    jwk_set: PublicJwkSet
+    reload: KeysetReload
     memory: StoreMemory
     accounts: Accounts
 
@@ -101,13 +104,15 @@ async def open_app(
     met = Briefing.from_bytes(briefing)
     async with connect(settings.store_url.get_secret_value()) as client:
         engine = Engine(client, waits_for_fsync=met.waits_for_fsync)
-        core = open_core(settings, engine, met.secret, audit, clock)
+        core = await open_core(settings, engine, met.secret, audit, clock)
 
         async def check_readiness() -> None:
+            core.reload.live.signing_kid(clock())
             await core.memory.check()
             await engine.probe()
 
-        yield build_app(
+        verifiers = Verifiers(engine)
+        app = build_app(
             Doors(
                 tokens=core.tokens,
                 log_in=PasswordLogIn(
@@ -118,12 +123,17 @@ async def open_app(
                     audit=audit,
                 ),
                 audit=audit,
-                jwk_set=core.jwk_set,
+                jwk_set=core.reload.live,
+                verifiers=verifiers,
                 readiness=check_readiness,
                 clock=clock,
                 dialects=settings.dialects,
             )
         )
+        looking = core.reload.run(_tidier(settings, clock, audit))
+        async with _beside(looking, verifiers.keep_writing(clock)):
+            with _on_sighup(core.reload.wake):
+                yield app
 
 
 @asynccontextmanager
@@ -135,23 +145,24 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
 
 async def open_core_alone(settings: Settings, engine: Engine, audit: Audit, clock: Clock) -> Core:
     """For a command, which no server has briefed. Raises: Problem, StoreUnavailable."""
-    return open_core(settings, engine, await load_secret(engine), audit, clock)
+    return await open_core(settings, engine, await load_secret(engine), audit, clock)
 
 
-def open_core(
+async def open_core(
     settings: Settings, engine: Engine, secret: bytes, audit: Audit, clock: Clock
 ) -> Core:
     """Raises: Problem."""
     memory = StoreMemory(engine, secret)
     policy = settings.policy()
-    keys = keys_directory(settings)
-    keyset = keys.load()
-    signer = KeysetSigner(
-        keyset, keys.private_keys(keyset, clock()), grace_period=policy.grace_period
+    key_expiries = StoredKeyExpiries(engine, propagation_period=settings.key_propagation_period)
+    reload = await KeysetReload.open(
+        KeysetReader(keys_directory(settings), _key_times(settings)), key_expiries, clock
     )
     tokens = TokenRules(
         store=Sessions(engine, memory, keep=longest_kept(policy)),
-        signer=signer,
+        signer=reload.live,
+        keyset_watch=reload,
+        key_expiries=key_expiries,
         clock=clock,
         ids=RandomIds(),
         token_ids=TokenIds(secret),
@@ -161,8 +172,7 @@ def open_core(
     )
     return Core(
         tokens=tokens,
-        signer=signer,
-        jwk_set=PublicJwkSet(keyset, propagation_period=settings.key_propagation_period),
+        reload=reload,
         memory=memory,
         accounts=RememberedAccounts(engine, memory, keep=longest_kept(policy)),
     )
@@ -178,6 +188,55 @@ def accounts_on(engine: Engine, settings: Settings) -> Accounts:
 
 def session_ends(engine: Engine, settings: Settings) -> SessionEnds:
     return SessionEnds(engine, keep=longest_kept(settings.policy()))
+
+
+def _key_times(settings: Settings) -> KeyTimes:
+    policy = settings.policy()
+    return KeyTimes(
+        grace_period=policy.grace_period,
+        propagation_period=settings.key_propagation_period,
+        longest_lifetime=max(
+            policy.longest_lifetime(short_term=False), policy.longest_lifetime(short_term=True)
+        ),
+    )
+
+
+def _tidier(settings: Settings, clock: Clock, audit: Audit) -> KeysTidier:
+    return KeysTidier(
+        keys_directory(settings),
+        _key_times(settings),
+        key_size=settings.key_size,
+        clock=clock,
+        audit=audit,
+    )
+
+
+@asynccontextmanager
+async def _beside(*work: Coroutine[None, None, NoReturn]) -> AsyncIterator[None]:
+    """What goes on for as long as the app is open.
+
+    A fault of ours in it ends the worker: better than to go by old keys unnoticed.
+    """
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            going_on = [tasks.create_task(each) for each in work]
+            yield
+            for each in going_on:
+                each.cancel()
+    except ExceptionGroup as faults:
+        raise faults.exceptions[0] from None
+
+
+@contextmanager
+def _on_sighup(do: Callable[[], None]) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    before = signal.getsignal(signal.SIGHUP)
+    loop.add_signal_handler(signal.SIGHUP, do)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+        signal.signal(signal.SIGHUP, before)
 
 
 def longest_kept(policy: Policy) -> timedelta:

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from support.keys import NOW, rotated_keyset
+from support.keys import public_key
 from support.shell import Shell
 
 from token_server.cli.keys import command
+from token_server.cli.names import written
 from token_server.problems import Problem
 from token_server.signing import keyset_file
+from token_server.signing.lifecycle import Keyset, SigningKey
 
 Keys = Callable[..., Result]
 
@@ -69,19 +71,68 @@ def test_list_json_has_exactly_these_members(keys: Keys) -> None:
     assert (pending["state"], pending["signs_from"]) == ("pending", None)
 
 
-def test_list_is_a_table_with_a_dash_for_what_is_not_decided(keys: Keys, folder: Path) -> None:
+def table(result: Result) -> list[list[str]]:
+    return [re.split(" {2,}", line) for line in result.stdout.splitlines()]
+
+
+def test_list_shows_what_comes_next_for_each_key_and_why(keys: Keys, folder: Path) -> None:
     folder.mkdir(mode=0o700)
-    keyset = rotated_keyset(drops_at=NOW + timedelta(days=2))
-    (folder / "keyset.json").write_text(keyset_file.write(keyset))
-    first, *_ = lines = [re.split(" {2,}", line) for line in keys("list").stdout.splitlines()]
-    assert first == ["kid", "state", "announced_at", "signs_from", "stops_at", "drops_at"]
-    assert [line[0] for line in lines[1:]] == [key.kid for key in keyset.keys]
-    assert lines[1][2:] == [
-        *["2026-11-21T12:00:00.123456Z"] * 2,
-        "2026-11-22T12:00:00.123456Z",
-        "2026-11-23T12:00:00.123456Z",
+    now = datetime.now(UTC)
+    (folder / "keyset.json").write_text(keyset_file.write(every_state(now)))
+    head, *lines = table(keys("list"))
+    assert head == ["kid", "state", "age", "next change", "why"]
+    assert [line[1:] for line in lines] == [
+        ["retired", "300d", "-", "its last token has expired"],
+        ["revoked", "200d", "-", "an operator has revoked it"],
+        [
+            *("retiring", "100d", f"leaves the JWK Set {written(now + timedelta(days=9))}"),
+            "its last token expires then",
+        ],
+        [
+            *("retiring", "23h", "leaves the JWK Set with its last token"),
+            "servers record when, once all of them have stopped to sign with it",
+        ],
+        [
+            *("active", "22h", f"is due for rotation {written(now + timedelta(days=89))}"),
+            "KEY_ROTATION_INTERVAL after it began to sign",
+        ],
+        ["pending", "21h", "signs after a later rotation", "another one is before it"],
+        ["pending", "20h", "signs after the next rotation", "verifiers know it"],
     ]
-    assert lines[3][3:] == ["-", "-", "-"]
+
+
+def test_list_shows_a_rotation_that_is_scheduled(keys: Keys) -> None:
+    keys("init")
+    keys("rotate", "--now")
+    _, active, pending, young = table(keys("list"))
+    (moment,) = {active[3].split()[-1], pending[3].split()[-1]}
+    assert active[3:] == [f"stops signing {moment}", "a rotation is scheduled"]
+    assert pending[3:] == [f"signs {moment}", "a rotation is scheduled"]
+    assert young[3].startswith("may sign ")
+    assert young[4] == "verifiers may not know it yet"
+
+
+def every_state(now: datetime) -> Keyset:
+    day, hour = timedelta(days=1), timedelta(hours=1)
+    moments: list[tuple[timedelta, dict[str, timedelta]]] = [
+        (300 * day, {"signs_from": 300 * day, "stops_at": 200 * day, "drops_at": 180 * day}),
+        (200 * day, {"signs_from": 200 * day, "stops_at": 100 * day, "revoked_at": 100 * day}),
+        (100 * day, {"signs_from": 100 * day, "stops_at": 23 * hour, "drops_at": -9 * day}),
+        (23 * hour, {"signs_from": 23 * hour, "stops_at": day}),
+        (22 * hour, {"signs_from": day}),
+        (21 * hour, {}),
+        (20 * hour, {}),
+    ]
+    return Keyset(
+        keys=tuple(
+            SigningKey(
+                public=public_key(number),
+                announced_at=now - age,
+                **{name: now - before for name, before in known.items()},
+            )
+            for number, (age, known) in enumerate(moments)
+        )
+    )
 
 
 def test_jwks_prints_the_public_set(keys: Keys) -> None:

@@ -1,5 +1,6 @@
 """The whole app in this process, on a real store with real keys, by a clock that tests move."""
 
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -7,20 +8,28 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 from support.moments import MovableClock
+from support.operators import Operator
 from support.worlds import World
 
 from token_server.app import keys_directory, meet_store, open_app
 from token_server.settings import load_settings
+from token_server.signing.keystore import KeysDirectory
 from token_server.system import system_clock
 
 
 @pytest.fixture(scope="session")
-def keys_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def first_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("keyset") / "keys"
     keys_directory(load_settings({"TOKEN_SERVER_KEYS_DIR": str(folder)})).ensure_first(
         key_size=2048, now=system_clock()
     )
     return folder
+
+
+@pytest.fixture
+def keys_dir(first_keys: Path, tmp_path: Path) -> Path:
+    """Of the test's own: it may change the keyset."""
+    return Path(shutil.copytree(first_keys, tmp_path / "keys"))
 
 
 @pytest.fixture
@@ -47,3 +56,9 @@ async def world(
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
             yield World(client, clock, settings, redis)
+
+
+@pytest.fixture
+def keys(world: World, keys_dir: Path) -> Operator:
+    """Whoever changes the keyset of this world."""
+    return Operator(world, KeysDirectory(keys_dir), keys_dir)

@@ -1,5 +1,7 @@
 """Whole servers on sockets: one for all tests that leave it as it was, others of their own."""
 
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -30,3 +32,27 @@ def own_server(tmp_path: Path) -> Callable[..., AbstractContextManager[Server]]:
 def client(server: Server) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=server.url, timeout=30) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def jose_if_possible(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
+    """The npm package, where there is a Node.js to run it."""
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        return None
+    folder = tmp_path_factory.mktemp("jose")
+    (folder / "package.json").write_text('{"type": "module"}')
+    subprocess.run(
+        [npm, "install", "--no-audit", "--no-fund", "--silent", "jose@6"],
+        cwd=folder,
+        check=True,
+        timeout=100,
+    )
+    return folder
+
+
+@pytest.fixture
+def jose(jose_if_possible: Path | None) -> Path:
+    if jose_if_possible is None:
+        pytest.skip("no Node.js on this machine: jose is not tried")
+    return jose_if_possible

@@ -47,29 +47,6 @@ def test_joserfc_verifies_both_tokens_from_the_jwk_set(
     assert verified.claims["unique_name"] == "alice"
 
 
-@pytest.fixture(scope="session")
-def jose(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The npm package, where there is a Node.js to run it."""
-    npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
-        pytest.skip("no Node.js on this machine: jose is not tried")
-    folder = tmp_path_factory.mktemp("jose")
-    (folder / "package.json").write_text('{"type": "module"}')
-    options = ("--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=0")
-    try:
-        subprocess.run(
-            [npm, "install", *options, JOSE],
-            cwd=folder,
-            check=True,
-            capture_output=True,
-            timeout=60,
-        )
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as fault:
-        said = (fault.stderr or b"").decode(errors="replace").strip()
-        pytest.skip(f"{JOSE} cannot be installed here: {fault}\n{said[:400]}")
-    return folder
-
-
 @pytest.mark.parametrize("kind", ["access", "refresh"])
 def test_jose_verifies_both_tokens_from_the_jwk_set(server: Server, jose: Path, kind: str) -> None:
     token = token_of(server, kind)

@@ -20,12 +20,21 @@ from support.sessions import ALICE, POLICY, Desk, sessions_on
 
 from token_server.store import names
 from token_server.tokens.model import Attempt, EndReason
-from token_server.tokens.ports import Done, Ended, Handed, Late, Outcome, Reused, Showing
+from token_server.tokens.ports import (
+    Done,
+    Ended,
+    Expired,
+    Handed,
+    Late,
+    Outcome,
+    Reused,
+    Showing,
+)
 
 T = TypeVar("T")
 GRACE, RECOVERY = timedelta(seconds=60), timedelta(days=2)
 OVERTAKEN = timedelta(seconds=2)
-Verdict = Outcome | EndReason | type[Reused | Late]
+Verdict = Outcome | EndReason | type[Reused | Late | Expired]
 
 
 @dataclass(frozen=True)
@@ -40,10 +49,15 @@ class Model:
     def show(self, generation: int, now: timedelta) -> tuple[Verdict, "Model"]:
         if self.ended:
             return self.ended, self
+        if now >= self.issued_at + POLICY.refresh_token_lifetime:
+            return Expired, self
         if generation >= self.generation:
             outcome = Outcome.ROTATED if generation == self.generation else Outcome.ROLLED_FORWARD
             after = Model(generation=generation + 1, base=generation, issued_at=now)
             return outcome, after
+        return self._show_spent(generation, now)
+
+    def _show_spent(self, generation: int, now: timedelta) -> tuple[Verdict, "Model"]:
         if generation == self.base and now - self.issued_at < GRACE:
             return Outcome.REPEATED, self
         if generation == self.base and now - self.issued_at < RECOVERY:
@@ -60,7 +74,7 @@ def verdict_of(showing: Showing) -> Verdict:
             return outcome
         case Ended(because=because):
             return because
-        case Late() | Reused():
+        case Late() | Reused() | Expired():
             return type(showing)
         case _:
             raise AssertionError(showing)
@@ -100,7 +114,7 @@ class SessionMachine(RuleBasedStateMachine):
 
     @rule(
         seconds=st.sampled_from(
-            [-5, -2, -1.999999, 0, 0.000001, 1, 59, 60, 61, 3600, 172_799, 172_801]
+            [-5, -2, -1.999999, 0, 0.000001, 1, 59, 60, 61, 3600, 172_799, 172_801, 1_200_000]
         )
     )
     def the_clock_steps(self, seconds: float) -> None:

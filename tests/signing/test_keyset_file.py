@@ -1,17 +1,20 @@
 """keyset.json: what it says, what it puts up with, what it refuses."""
 
+import base64
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.certificates import as_der, certificate
 from support.keys import NOW, fresh_keyset, public_key, revoked_keyset, rotated_keyset
 
-from token_server.signing import keyset_file, rsa_keys
-from token_server.signing.lifecycle import PublicKey
+from token_server.signing import certificates, keyset_file, rsa_keys
+from token_server.signing.lifecycle import Keyset, PublicKey
 
 Document = dict[str, Any]
 
@@ -60,6 +63,37 @@ def test_members_of_another_release_are_passed_over() -> None:
     assert keyset_file.read(json.dumps(document)) == fresh_keyset()
 
 
+def certified_keyset() -> Keyset:
+    fresh = fresh_keyset()
+    x5c = certificates.chain_of(public_key(0), [certificate(5), certificate(0, by=5)])
+    active = replace(fresh.keys[0], public=replace(public_key(0), x5c=x5c))
+    return replace(fresh, keys=(active, fresh.keys[1]))
+
+
+def test_certificates_are_kept() -> None:
+    keyset = certified_keyset()
+    document = json.loads(keyset_file.write(keyset))
+    assert [len(record["jwk"].get("x5c", [])) for record in document["keys"]] == [2, 0]
+    assert keyset_file.read(json.dumps(document)) == keyset
+
+
+@pytest.mark.parametrize(
+    ("x5c", "fault"),
+    [
+        ("text", '"x5c"'),
+        ([5], "no text"),
+        (["?"], "refused"),
+        (["AAAA"], "refused"),
+        ([base64.b64encode(as_der(certificate(1))).decode()], "that of another key"),
+    ],
+)
+def test_a_certificate_that_is_none_of_the_keys_is_refused(x5c: object, fault: str) -> None:
+    document = json.loads(keyset_file.write(fresh_keyset()))
+    document["keys"][0]["jwk"]["x5c"] = x5c
+    with pytest.raises(ValueError, match=fault):
+        keyset_file.read(json.dumps(document))
+
+
 def edit(*path: str | int, to: object) -> Callable[[Document], None]:
     def change(document: Any) -> None:  # noqa: ANN401 - JSON
         for step in path[:-1]:
@@ -76,6 +110,8 @@ def edit(*path: str | int, to: object) -> Callable[[Document], None]:
         (edit("version", to="1"), '"version"'),
         (edit("keys", to={}), '"keys"'),
         (edit("keys", to=[]), "0 keys"),
+        (edit("keys", 1, "signs_from", to="2099-01-01T00:00:00Z"), "2 keys"),
+        (edit("keys", 1, "stops_at", to="2026-01-01T00:00:00Z"), "no pending key"),
         (edit("keys", 0, to="a"), r'keys\[0\] has no "announced_at"'),
         (edit("keys", 0, "kid", to=5), r'keys\[0\] has no "kid"'),
         (edit("keys", 1, "announced_at", to=None), r'keys\[1\] has no "announced_at"'),
@@ -122,7 +158,7 @@ json_values = st.recursive(
             ("keys",),
             ("keys", 0),
             *[("keys", 0, name) for name in ("kid", "announced_at", "signs_from", "jwk")],
-            *[("keys", 1, "jwk", name) for name in ("kty", "n", "e")],
+            *[("keys", 1, "jwk", name) for name in ("kty", "n", "e", "x5c")],
         ]
     ),
     value=json_values,

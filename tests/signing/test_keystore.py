@@ -2,16 +2,14 @@
 
 import json
 import os
-import resource
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from support.keys import NOW, public_key
+from support.full_disk import files_no_longer_than
+from support.keys import NOW, opened
 
 from token_server.problems import Problem
 from token_server.signing import rsa_keys
@@ -41,7 +39,7 @@ def assert_whole(folder: Path) -> None:
     keys = KeysDirectory(folder)
     keyset = keys.load()
     assert [state(keyset, key, NOW) for key in keyset.keys] == ["active", "pending"]
-    assert list(keys.private_keys(keyset, NOW)) == [key.kid for key in keyset.keys]
+    assert list(opened(keys)) == [key.kid for key in keyset.keys]
 
 
 def mode(path: Path) -> int:
@@ -73,7 +71,7 @@ def test_the_private_keys_fit_and_keyset_json_holds_nothing_of_them(folder: Path
     ensure_first(folder)
     keys = KeysDirectory(folder)
     keyset = keys.load()
-    for kid, private in keys.private_keys(keyset, NOW).items():
+    for kid, private in opened(keys).items():
         assert private.key_size == 2048
         assert rsa_keys.public_part(private) == keyset.find(kid).public  # type: ignore[union-attr]
         raw = load_pem_private_key((folder / f"{kid}.pem").read_bytes(), None)
@@ -118,17 +116,6 @@ def test_killed_at_any_step_it_leaves_no_keyset_or_a_whole_one(tmp_path: Path) -
             assert_whole(folder)
         ensure_first(folder)
         assert_whole(folder)
-
-
-@contextmanager
-def files_no_longer_than(size: int) -> Iterator[None]:
-    """As on a full disk: what is longer is cut off, and the write fails."""
-    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 
 
 @pytest.mark.parametrize("size", [0, 100])
@@ -186,24 +173,3 @@ def test_a_keyset_that_cannot_be_read_is_a_problem_and_is_never_replaced(
         KeysDirectory(folder).load()
     assert ensure_first(folder) == ()
     assert keyset.read_text() == text
-
-
-def test_only_keys_that_may_still_sign_are_loaded(folder: Path) -> None:
-    """A retiring key's file may be gone; those of retired and revoked keys are not looked for."""
-    active, pending = ensure_first(folder)
-    path = folder / "keyset.json"
-    document = json.loads(path.read_text())
-    retiring, retired, revoked = (
-        document["keys"][0]
-        | {"kid": kid, "stops_at": "2026-01-01T00:00:00Z", "signs_from": "2025-01-01T00:00:00Z"}
-        for kid in ("retiring", "retired", "revoked")
-    )
-    retired["drops_at"] = revoked["revoked_at"] = "2026-01-01T00:00:00Z"
-    gone = retiring | {"kid": "gone"}
-    other = public_key(0)
-    for record in (retired, revoked, gone):
-        record["jwk"] = {"kty": "RSA", "n": other.n, "e": other.e}
-    document["keys"] += [retiring, retired, revoked, gone]
-    path.write_text(json.dumps(document))
-    keys = KeysDirectory(folder)
-    assert list(keys.private_keys(keys.load(), NOW)) == [active, pending, "retiring"]

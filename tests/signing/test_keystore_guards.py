@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1
 from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as make_ec_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from support.keys import NOW, private_key
+from support.keys import NOW, opened, private_key
 
 from token_server.problems import Problem
 from token_server.signing import pem
@@ -71,7 +71,7 @@ def use(folder: Path, passphrase_file: Path | None = None) -> tuple[Kid, ...]:
     """What a server does when it starts."""
     keys = KeysDirectory(folder, passphrase_file=passphrase_file)
     keys.ensure_first(key_size=2048, now=NOW)
-    return tuple(keys.private_keys(keys.load(), NOW))
+    return tuple(opened(keys))
 
 
 def active_key(folder: Path) -> Path:

@@ -12,6 +12,7 @@ from support.sessions import POLICY, Desk, outcome_of, session_of, sessions_on
 from token_server.tokens.model import EndReason, Kid, Subject
 from token_server.tokens.ports import (
     Ended,
+    Expired,
     Late,
     Outcome,
     Reused,
@@ -106,6 +107,19 @@ async def test_a_clock_that_stepped_back_gives_no_grace_where_there_is_none_and_
     assert await strict.show(session, 0, clock()) == Late()
     clock.move(seconds=1)
     assert await strict.show(session, 0, clock()) == Reused()
+
+
+@pytest.mark.parametrize("generation", [0, 1, 2, 3])
+async def test_whatever_is_shown_once_the_current_token_has_expired_the_record_decides(
+    desk: Desk, clock: MovableClock, generation: int
+) -> None:
+    """Who stole a signing key may write any expiry into a genuine token."""
+    session = await desk.begin(clock())
+    await desk.show(session, 0, clock())
+    expires_at = session_of(await desk.show(session, 1, clock())).refresh_token_expires_at
+    assert await desk.show(session, generation, expires_at) == Expired()
+    before = expires_at - timedelta(microseconds=1)
+    assert await desk.show(session, generation, before) != Expired()
 
 
 async def test_recovery_ends_with_its_period(desk: Desk, clock: MovableClock) -> None:

@@ -6,10 +6,18 @@ from functools import cache
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from token_server.signing import rsa_keys
-from token_server.signing.lifecycle import Keyset, PublicKey, SigningKey, first_keyset
+from token_server.signing.keystore import KeysDirectory
+from token_server.signing.lifecycle import (
+    Keyset,
+    PublicKey,
+    SigningKey,
+    first_keyset,
+    needs_private_key,
+)
 from token_server.tokens.model import Kid
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
+GRACE = timedelta(seconds=60)
 A_DAY_LATER = NOW + timedelta(days=1)
 
 
@@ -59,3 +67,13 @@ def _keyset_of_key_1(
             SigningKey(public=public_key(2), announced_at=A_DAY_LATER),
         )
     )
+
+
+def opened(directory: KeysDirectory, now: datetime = NOW) -> dict[Kid, RSAPrivateKey]:
+    """The private keys that are needed then."""
+    keyset = directory.load()
+    return {
+        key.kid: directory.private_key(key)
+        for key in keyset.keys
+        if needs_private_key(keyset, key, now, grace_period=GRACE)
+    }

@@ -50,6 +50,7 @@ def shown(session: Session, generation: int) -> RefreshToken:
         sid=session.sid,
         generation=generation,
         token_id=TokenId("not looked at by the store"),
+        short_term=session.short_term,
     )
 
 

@@ -122,10 +122,18 @@ class Doorman:
 
 class PublishedKeys:
     def document(self, now: datetime) -> JwkSetDocument:  # noqa: ARG002 - the port's signature
-        return JwkSetDocument(body=b'{"keys":[]}', etag='"v1"')
+        return JwkSetDocument(body=b'{"keys":[]}', etag='"v1"', newest=Kid("k2"))
 
     def max_age(self, now: datetime) -> timedelta:  # noqa: ARG002 - the port's signature
         return timedelta(seconds=299, microseconds=999_999)
+
+
+@dataclass
+class VerifiersSeen:
+    seen: list[tuple[str, str, Kid]] = field(default_factory=list)
+
+    def fetched(self, address: str, user_agent: str, newest: Kid) -> None:
+        self.seen.append((address, user_agent, newest))
 
 
 @dataclass
@@ -134,6 +142,7 @@ class WebRoom:
 
     ledger: Ledger = field(default_factory=Ledger)
     clock: MovableClock = field(default_factory=MovableClock)
+    verifiers: VerifiersSeen = field(default_factory=VerifiersSeen)
     unready: Refusal | None = None
     audit_lines: io.StringIO = field(default_factory=io.StringIO)
 
@@ -144,6 +153,7 @@ class WebRoom:
                 log_in=Doorman(),
                 audit=AuditLog(self.audit_lines, clock=self.clock),
                 jwk_set=PublishedKeys(),
+                verifiers=self.verifiers,
                 readiness=self.ready,
                 clock=self.clock,
                 dialects=("form",),

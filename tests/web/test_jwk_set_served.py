@@ -42,3 +42,18 @@ async def test_who_has_another_version_gets_this_one(condition: str) -> None:
     answer = await WebRoom().client.get(PATH, headers={"If-None-Match": condition})
     assert answer.status_code == 200
     assert answer.json() == {"keys": []}
+
+
+@pytest.mark.parametrize("condition", ['"v0"', '"v1"'])
+async def test_who_has_this_version_now_is_noted(condition: str) -> None:
+    """Also who had it before: the set is good for another while."""
+    room = WebRoom()
+    headers = {"User-Agent": "verifier/1", "If-None-Match": condition}
+    await room.client.get(PATH, headers=headers)
+    assert room.verifiers.seen == [("127.0.0.1", "verifier/1", "k2")]
+
+
+async def test_who_only_asks_for_the_head_has_nothing() -> None:
+    room = WebRoom()
+    await room.client.head(PATH)
+    assert room.verifiers.seen == []

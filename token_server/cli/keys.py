@@ -1,4 +1,4 @@
-"""`token-server keys`: make, list and publish the keys that tokens are signed with."""
+"""`keys`: make, list, change and publish the keys that tokens are signed with."""
 
 import json
 import sys
@@ -7,28 +7,38 @@ from datetime import datetime
 import click
 
 from token_server.audit import AuditLog
+from token_server.cli.adoption import laggards, lines_about
+from token_server.cli.key_changes import passphrase, revoke, rotate
+from token_server.cli.key_import import import_key
+from token_server.cli.key_outlook import age, outlook
+from token_server.cli.keyset import key_policy, keys_directory
+from token_server.cli.names import written
 from token_server.problems import Problem
-from token_server.settings import Settings, load_settings
+from token_server.settings import load_settings
 from token_server.signing.jwks import PublicJwkSet
 from token_server.signing.keyset_file import as_text
-from token_server.signing.keystore import KeysDirectory
-from token_server.signing.lifecycle import Keyset, state
+from token_server.signing.lifecycle import Keyset, SigningKey, state
+from token_server.signing.rotation import KeyPolicy, is_next_to_sign
 from token_server.system import system_clock
 from token_server.tokens.ports import Fact
 
-COLUMNS = ("kid", "state", "announced_at", "signs_from", "stops_at", "drops_at")
+COLUMNS = ("kid", "state", "age", "next change", "why")
 
 
 @click.group(name="keys")
 def command() -> None:
-    """Make, list and publish signing keys."""
+    """Make, list, change and publish signing keys."""
+
+
+for verb in (rotate, revoke, import_key, passphrase):
+    command.add_command(verb)
 
 
 @command.command()
 def init() -> None:
     """Make the first keyset: the active key, and the pending one that comes after it."""
     settings = load_settings()
-    keys = _keys_directory(settings)
+    keys = keys_directory(settings)
     kids = keys.ensure_first(key_size=settings.key_size, now=system_clock())
     if not kids:
         raise Problem(
@@ -44,16 +54,21 @@ def init() -> None:
 @command.command(name="list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_keys(*, as_json: bool) -> None:
-    """Show each key's state and the moments recorded about it."""
-    rows = _rows(_keys_directory(load_settings()).load(), system_clock())
+    """Show each key's state and age, what comes next for it, and why."""
+    settings, now = load_settings(), system_clock()
+    keyset = keys_directory(settings).load()
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        click.echo(json.dumps([_row(keyset, key, now) for key in keyset.keys], indent=2))
         return
-    lines = [COLUMNS, *([row[column] or "-" for column in COLUMNS] for row in rows)]
+    policy = key_policy(settings)
+    lines = [COLUMNS, *(_line(keyset, key, now, policy) for key in keyset.keys)]
     widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
     for line in lines:
         cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
         click.echo("  ".join(cells).rstrip())
+    following = next(key.kid for key in keyset.keys if is_next_to_sign(keyset, key))
+    for told in lines_about(laggards(settings, keyset, following), following):
+        click.echo(told)
 
 
 @command.command()
@@ -61,24 +76,25 @@ def jwks() -> None:
     """Print the public JWK Set, as it is served."""
     settings = load_settings()
     jwk_set = PublicJwkSet(
-        _keys_directory(settings).load(), propagation_period=settings.key_propagation_period
+        keys_directory(settings).load(), propagation_period=settings.key_propagation_period
     )
     click.echo(jwk_set.document(system_clock()).body)
 
 
-def _keys_directory(settings: Settings) -> KeysDirectory:
-    return KeysDirectory(settings.keys_dir, passphrase_file=settings.keys_passphrase_file)
+def _row(keyset: Keyset, key: SigningKey, now: datetime) -> dict[str, str | None]:
+    return {
+        "kid": key.kid,
+        "state": state(keyset, key, now),
+        "announced_at": as_text(key.announced_at),
+        "signs_from": as_text(key.signs_from),
+        "stops_at": as_text(key.stops_at),
+        "drops_at": as_text(key.drops_at),
+    }
 
 
-def _rows(keyset: Keyset, now: datetime) -> list[dict[str, str | None]]:
-    return [
-        {
-            "kid": key.kid,
-            "state": state(keyset, key, now),
-            "announced_at": as_text(key.announced_at),
-            "signs_from": as_text(key.signs_from),
-            "stops_at": as_text(key.stops_at),
-            "drops_at": as_text(key.drops_at),
-        }
-        for key in keyset.keys
-    ]
+def _line(
+    keyset: Keyset, key: SigningKey, now: datetime, policy: KeyPolicy
+) -> tuple[str, str, str, str, str]:
+    seen = outlook(keyset, key, now, policy)
+    change = f"{seen.change} {written(seen.at)}" if seen.at else seen.change
+    return key.kid, state(keyset, key, now), age(key, now), change, seen.why

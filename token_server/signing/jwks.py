@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from token_server.signing import base64url
+from token_server.signing import base64url, certificates
 from token_server.signing.jws import ALGORITHM
 from token_server.signing.lifecycle import Keyset, SigningKey, next_change, published
 from token_server.tokens.ports import JwkSetDocument
@@ -53,12 +53,13 @@ def _document(keys: tuple[SigningKey, ...]) -> JwkSetDocument:
     jwk_set = {"keys": [_jwk(key) for key in keys]}
     body = json.dumps(jwk_set, separators=(",", ":")).encode("ascii")
     digest = base64url.encode(hashlib.sha256(body).digest())
-    return JwkSetDocument(body=body, etag=f'"{digest}"')
+    newest = max(keys, key=lambda key: key.announced_at)
+    return JwkSetDocument(body=body, etag=f'"{digest}"', newest=newest.kid)
 
 
-def _jwk(key: SigningKey) -> dict[str, str]:
+def _jwk(key: SigningKey) -> dict[str, object]:
     """Public members only, each by name: a private one cannot slip in."""
-    return {
+    jwk: dict[str, object] = {
         "kty": "RSA",
         "use": "sig",
         "alg": ALGORITHM,
@@ -66,3 +67,7 @@ def _jwk(key: SigningKey) -> dict[str, str]:
         "n": key.public.n,
         "e": key.public.e,
     }
+    if key.public.x5c:
+        x5t, x5t_s256 = certificates.thumbprints(key.public.x5c)
+        jwk |= {"x5c": key.public.x5c, "x5t": x5t, "x5t#S256": x5t_s256}
+    return jwk

@@ -8,8 +8,9 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from token_server.signing import rsa_keys
+from token_server.signing import certificates, rsa_keys
 from token_server.signing.lifecycle import Keyset, PublicKey, SigningKey
+from token_server.signing.rotation import lacks_pending
 from token_server.tokens.model import Kid
 
 VERSION = 1
@@ -28,7 +29,10 @@ def read(text: str) -> Keyset:
     if _member(document, "version", int, "the file") != VERSION:
         raise ValueError(f'its "version" is not {VERSION}: another release wrote it')
     records = _member(document, "keys", list, "the file")
-    return Keyset(keys=tuple(_key(record, f"keys[{at}]") for at, record in enumerate(records)))
+    keyset = Keyset(keys=tuple(_key(record, f"keys[{at}]") for at, record in enumerate(records)))
+    if lacks_pending(keyset):
+        raise ValueError("it holds no pending key")
+    return keyset
 
 
 def as_text(moment: datetime | None) -> str | None:
@@ -46,8 +50,13 @@ def _record(key: SigningKey) -> dict[str, object]:
         "stops_at": as_text(key.stops_at),
         "drops_at": as_text(key.drops_at),
         "revoked_at": as_text(key.revoked_at),
-        "jwk": {"kty": "RSA", "n": key.public.n, "e": key.public.e},
+        "jwk": _jwk(key.public),
     }
+
+
+def _jwk(public: PublicKey) -> dict[str, object]:
+    jwk: dict[str, object] = {"kty": "RSA", "n": public.n, "e": public.e}
+    return jwk | {"x5c": public.x5c} if public.x5c else jwk
 
 
 def _key(record: object, where: str) -> SigningKey:
@@ -74,9 +83,11 @@ def _public_key(record: object, where: str) -> PublicKey:
         kid=Kid(_member(record, "kid", str, where)),
         n=_member(jwk, "n", str, f"{where}.jwk"),
         e=_member(jwk, "e", str, f"{where}.jwk"),
+        x5c=tuple(_member(jwk, "x5c", list, f"{where}.jwk")) if "x5c" in jwk else (),
     )
     try:
         rsa_keys.verifying_key(public)
+        certificates.check(public)
     except ValueError as fault:
         raise ValueError(f"{where}.jwk is refused: {fault}") from fault
     return public

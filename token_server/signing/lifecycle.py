@@ -12,7 +12,8 @@ A state follows from recorded moments and the clock, so all servers agree withou
 * A retired key (`drops_at` has come) and a revoked one are not published.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -34,6 +35,8 @@ class PublicKey:
     kid: Kid
     n: str
     e: str
+    x5c: tuple[str, ...] = ()
+    """Its certificate, then those that vouch for it: base64 of DER (RFC 7517 §4.7)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +66,7 @@ class Keyset:
     def __post_init__(self) -> None:
         if len({key.kid for key in self.keys}) < len(self.keys):
             raise ValueError("it holds a kid twice")
-        last_to_sign = [key for key in _in_signing_order(self.keys) if key.stops_at is None]
+        last_to_sign = [key for key in in_signing_order(self.keys) if key.stops_at is None]
         if len(last_to_sign) != 1:
             raise ValueError(f"it holds {len(last_to_sign)} keys that sign until further notice")
 
@@ -84,7 +87,7 @@ def first_keyset(*, active: PublicKey, pending: PublicKey, now: datetime) -> Key
 def active(keyset: Keyset, now: datetime) -> SigningKey:
     """The one key that signs."""
     return next(
-        key for key in _in_signing_order(keyset.keys) if key.stops_at is None or now < key.stops_at
+        key for key in in_signing_order(keyset.keys) if key.stops_at is None or now < key.stops_at
     )
 
 
@@ -122,6 +125,51 @@ def may_sign(keyset: Keyset, key: SigningKey, now: datetime, *, grace_period: ti
     return key.signs_from - LEEWAY <= now or key == active(keyset, now)
 
 
+def needs_private_key(
+    keyset: Keyset, key: SigningKey, now: datetime, *, grace_period: timedelta
+) -> bool:
+    """Whether its private half must be kept: it signs, will sign, or may yet sign a repeat.
+
+    A clock that is behind ours may still need it for the length of the leeway. A key that was
+    imported to verify only never had one here.
+    """
+    if key.signs_from is None and key.stops_at is not None:
+        return False
+    if key.stops_at is None or state(keyset, key, now) is not KeyState.RETIRING:
+        return state(keyset, key, now) in (KeyState.PENDING, KeyState.ACTIVE)
+    return now < key.stops_at + grace_period + LEEWAY
+
+
+def settled(
+    keyset: Keyset,
+    latest_expiries: Mapping[Kid, datetime],
+    now: datetime,
+    *,
+    longest_lifetime: timedelta,
+    propagation_period: timedelta,
+) -> Keyset:
+    """The keyset with `drops_at` filled in for every key that has stopped.
+
+    `latest_expiries` has the latest expiry of any token that a key may have signed. Of a key that
+    it does not name nothing is known, so any of its tokens may live for `longest_lifetime`.
+    Servers that had not picked up the stop yet signed on and recorded more: nobody drops a key
+    before they have all been heard, which takes the propagation period.
+    """
+
+    def drops_at(key: SigningKey, stopped_at: datetime) -> datetime:
+        latest = latest_expiries.get(key.kid, stopped_at + longest_lifetime)
+        return max(latest, stopped_at + propagation_period) + LEEWAY
+
+    return Keyset(
+        keys=tuple(
+            replace(key, drops_at=drops_at(key, key.stops_at))
+            if key.stops_at is not None and key.stops_at <= now and key.drops_at is None
+            else key
+            for key in keyset.keys
+        )
+    )
+
+
 def next_change(keyset: Keyset, now: datetime) -> datetime | None:
     """When, for all that is recorded, a key next changes its state; None: nothing is due."""
     moments = (
@@ -134,6 +182,6 @@ def next_change(keyset: Keyset, now: datetime) -> datetime | None:
     return min(moments, default=None)
 
 
-def _in_signing_order(keys: tuple[SigningKey, ...]) -> list[SigningKey]:
+def in_signing_order(keys: tuple[SigningKey, ...]) -> list[SigningKey]:
     begun = [(key.signs_from, key) for key in keys if key.signs_from and not key.revoked_at]
     return [key for _, key in sorted(begun, key=lambda pair: pair[0])]

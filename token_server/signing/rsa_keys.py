@@ -1,18 +1,36 @@
 """RSA keys between the forms that are needed: to sign with, to verify with, to publish."""
 
+from dataclasses import dataclass, field
+
 from cryptography.hazmat.primitives.asymmetric.rsa import (
     RSAPrivateKey,
+    RSAPublicKey,
     RSAPublicNumbers,
     generate_private_key,
 )
 from joserfc.jwk import RSAKey
 
 from token_server.signing import base64url
-from token_server.signing.lifecycle import PublicKey
+from token_server.signing.lifecycle import Keyset, PublicKey
 from token_server.tokens.model import Kid
 
 SMALLEST_KEY_SIZE = 2048
 _PUBLIC_EXPONENT = 65537
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPair:
+    public: PublicKey
+    private: RSAPrivateKey = field(repr=False)
+
+    def is_in(self, keyset: Keyset) -> bool:
+        key = keyset.find(self.public.kid)
+        return key is not None and key.public == self.public
+
+
+def make_pair(key_size: int) -> KeyPair:
+    private = make(key_size)
+    return KeyPair(public=public_part(private), private=private)
 
 
 def make(key_size: int) -> RSAPrivateKey:
@@ -20,16 +38,29 @@ def make(key_size: int) -> RSAPrivateKey:
 
 
 def public_part(private: RSAPrivateKey) -> PublicKey:
+    return named_by_thumbprint(private.public_key())
+
+
+def named_by_thumbprint(key: RSAPublicKey) -> PublicKey:
     """Goes by its RFC 7638 thumbprint."""
-    key = RSAKey.import_key(private.public_key())
-    members = key.as_dict(private=False)
-    return PublicKey(kid=Kid(key.thumbprint()), n=str(members["n"]), e=str(members["e"]))
+    n, e = numbers_of(key)
+    return PublicKey(kid=Kid(RSAKey.import_key(key).thumbprint()), n=n, e=e)
+
+
+def numbers_of(key: RSAPublicKey) -> tuple[str, str]:
+    """Modulus and exponent, as a JWK writes them (RFC 7518 §2, Base64urlUInt)."""
+    numbers = key.public_numbers()
+    return _written(numbers.n), _written(numbers.e)
+
+
+def number(text: str) -> int:
+    """Raises: ValueError."""
+    return int.from_bytes(base64url.decode(text), "big")
 
 
 def verifying_key(public: PublicKey) -> RSAKey:
     """Raises: ValueError, where the numbers are no RSA key, or a small one."""
-    e, n = (int.from_bytes(base64url.decode(number), "big") for number in (public.e, public.n))
-    key = RSAPublicNumbers(e, n).public_key()
+    key = RSAPublicNumbers(number(public.e), number(public.n)).public_key()
     # RFC 7518 §3.3
     if key.key_size < SMALLEST_KEY_SIZE:
         raise ValueError(f"it has {key.key_size} bits, fewer than {SMALLEST_KEY_SIZE}")
@@ -38,3 +69,7 @@ def verifying_key(public: PublicKey) -> RSAKey:
 
 def thumbprint(public: PublicKey) -> str:
     return verifying_key(public).thumbprint()
+
+
+def _written(number: int) -> str:
+    return base64url.encode(number.to_bytes((number.bit_length() + 7) // 8, "big"))

@@ -11,7 +11,7 @@ from token_server.signing import jws
 from token_server.signing.lifecycle import Keyset, active, is_published, may_sign
 from token_server.signing.rsa_keys import verifying_key
 from token_server.tokens.model import Kid, UnverifiedToken
-from token_server.tokens.refusals import KeyUnknown
+from token_server.tokens.refusals import KeyUnknown, SigningKeyMissing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class _Snapshot:
 
 
 class KeysetSigner:
-    """Reads its snapshot once per call, so that another can take its place at any time."""
+    """Of one keyset, and never another: see live.py."""
 
     def __init__(
         self,
@@ -47,9 +47,12 @@ class KeysetSigner:
         )
 
     def signing_kid(self, now: datetime) -> Kid:
-        return active(self._snapshot.keyset, now).kid
+        kid = active(self._snapshot.keyset, now).kid
+        if kid not in self._snapshot.private_keys:
+            raise SigningKeyMissing
+        return kid
 
-    def sign(self, claims: Mapping[str, object], *, kid: Kid, now: datetime) -> str:
+    def kid_for(self, kid: Kid, now: datetime) -> Kid:
         snapshot = self._snapshot
         key = snapshot.keyset.find(kid)
         if (
@@ -57,15 +60,24 @@ class KeysetSigner:
             or kid not in snapshot.private_keys
             or not may_sign(snapshot.keyset, key, now, grace_period=self._grace_period)
         ):
-            kid = active(snapshot.keyset, now).kid
-        return jws.write(snapshot.headers[kid], claims, snapshot.private_keys[kid])
+            return self.signing_kid(now)
+        return kid
+
+    def sign(self, claims: Mapping[str, object], *, kid: Kid, now: datetime) -> str:
+        kid = self.kid_for(kid, now)
+        return jws.write(self._snapshot.headers[kid], claims, self._snapshot.private_keys[kid])
 
     def unpack(self, unverified_token: str) -> UnverifiedToken:
         return jws.unpack(unverified_token, self._snapshot.kids)
 
     def verify(self, unverified: UnverifiedToken, now: datetime) -> None:
-        snapshot = self._snapshot
-        key = snapshot.keyset.find(unverified.kid)
-        if key is None or not is_published(snapshot.keyset, key, now):
+        key = self._snapshot.keyset.find(unverified.kid)
+        if key is None or not is_published(self._snapshot.keyset, key, now):
             raise KeyUnknown
-        jws.verify(unverified, snapshot.verifying_keys[unverified.kid])
+        self.verify_signature(unverified)
+
+    def verify_signature(self, unverified: UnverifiedToken) -> None:
+        key = self._snapshot.verifying_keys.get(unverified.kid)
+        if key is None:
+            raise KeyUnknown
+        jws.verify(unverified, key)

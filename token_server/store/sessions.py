@@ -23,6 +23,7 @@ from token_server.tokens.ports import (
     Done,
     Ended,
     Ending,
+    Expired,
     Handed,
     Late,
     Outcome,
@@ -125,6 +126,8 @@ class Sessions(SessionEnds):
                 return Unknown()
             case b"ended":
                 return Ended(because=EndReason(values[0].decode()))
+            case b"expired":
+                return Expired()
             case b"late":
                 return Late()
             case b"reused":

@@ -84,6 +84,7 @@ def read_refresh_token(unverified_claims: Claims, *, ids: TokenIds, now: datetim
         sid=_sid(unverified_claims),
         generation=_whole_number(unverified_claims, "generation", _LAST_GENERATION),
         token_id=TokenId(_text(unverified_claims, "token_id")),
+        short_term=unverified_claims["short_term_expiration"] == "True",
     )
     if not ids.is_refresh_token(token.token_id, token.sid, token.generation):
         raise TokenForged

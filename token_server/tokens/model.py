@@ -28,6 +28,13 @@ class Policy:
     recovery_period: timedelta | None
     """None: as long as the refresh token lives."""
 
+    def longest_lifetime(self, *, short_term: bool) -> timedelta:
+        """Of the tokens of one pair."""
+        refresh = self.refresh_token_lifetime
+        if short_term:
+            refresh = self.short_term_refresh_token_lifetime
+        return max(self.access_token_lifetime, refresh)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
@@ -98,6 +105,7 @@ class RefreshToken:
     sid: SessionId
     generation: int
     token_id: TokenId
+    short_term: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

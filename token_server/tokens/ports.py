@@ -37,13 +37,16 @@ class Ids(Protocol):
 
 
 class Signer(Protocol):
-    """Keys, loaded once; RS512 and nothing else. Never waits."""
+    """Keys in memory; RS512 and nothing else. Never waits, also while the keyset changes."""
 
     def signing_kid(self, now: datetime) -> Kid:
-        """The active key's."""
+        """The active key's. Raises: SigningKeyMissing, where we do not hold it."""
+
+    def kid_for(self, kid: Kid, now: datetime) -> Kid:
+        """That key, or the active one where that key may no longer sign."""
 
     def sign(self, claims: Mapping[str, object], *, kid: Kid, now: datetime) -> str:
-        """A compact JWS by that key, or by the active one where that key may no longer sign."""
+        """A compact JWS by the key that `kid_for` names."""
 
     def unpack(self, unverified_token: str) -> UnverifiedToken:
         """Take a token apart without any RSA work.
@@ -52,7 +55,34 @@ class Signer(Protocol):
         """
 
     def verify(self, unverified: UnverifiedToken, now: datetime) -> None:
-        """Raises: TokenForged, KeyUnknown."""
+        """Raises: TokenForged; KeyUnknown, also where its key is retired or revoked."""
+
+    def verify_signature(self, unverified: UnverifiedToken) -> None:
+        """As `verify`, but by any key that is remembered: a revoked one proves little.
+
+        Raises: TokenForged, KeyUnknown.
+        """
+
+
+class KeysetWatch(Protocol):
+    async def catch_up(self) -> None:
+        """See whether the signer's keyset has changed. Never raises: what there was stays."""
+
+
+class KeyExpiries(Protocol):
+    """Per key, the latest expiry of any token that it may have signed.
+
+    Recorded before it signs and never too early, because a key leaves the JWK Set by it.
+    """
+
+    def is_reserved(self, kid: Kid, until: datetime) -> bool:
+        """Whether a token that expires then is known to be covered; never waits."""
+
+    async def reserve(self, kid: Kid, until: datetime) -> None:
+        """Cover it, durably, where it is not yet. Raises: StoreUnavailable."""
+
+    async def latest(self) -> Mapping[Kid, datetime]:
+        """What all servers of the store have recorded. Raises: StoreUnavailable."""
 
 
 class Outcome(StrEnum):
@@ -88,6 +118,11 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Expired:
+    """The session's current refresh token has expired, whatever the one that was shown says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
     """No such session: never begun here, or forgotten after its last token expired."""
 
@@ -97,7 +132,7 @@ class Done:
     """The session was live, and this call has ended it."""
 
 
-Showing = Handed | Late | Reused | Ended | Unknown
+Showing = Handed | Late | Reused | Ended | Expired | Unknown
 Ending = Done | Ended | Unknown
 
 
@@ -191,6 +226,8 @@ class JwkSetDocument:
     body: bytes
     etag: str
     """Strong, with its quotes."""
+    newest: Kid
+    """The key in it that was announced last."""
 
 
 class JwkSet(Protocol):
@@ -198,6 +235,11 @@ class JwkSet(Protocol):
 
     def max_age(self, now: datetime) -> timedelta:
         """How long it may be cached: less, the nearer the next change."""
+
+
+class VerifierLog(Protocol):
+    def fetched(self, address: str, user_agent: str, newest: Kid) -> None:
+        """Note who has the set with this key now; never waits, and costs next to nothing."""
 
 
 class Readiness(Protocol):
@@ -245,6 +287,11 @@ class Fact(StrEnum):
     ACCOUNT_REMOVED = "account_removed"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - the name of a fact
     KEY_MADE = "key_made"
+    KEY_ROTATED = "key_rotated"
+    KEY_SCHEDULED = "key_scheduled"
+    KEY_REVOKED = "key_revoked"
+    KEY_IMPORTED = "key_imported"
+    KEY_DESTROYED = "key_destroyed"
 
 
 class Audit(Protocol):

@@ -15,8 +15,8 @@
     │   └── TokenExpired              the one difference a caller is told
     ├── LoginRefused                AccountUnknown  PasswordWrong  AccountDisabled
     ├── TooManyAttempts
-    ├── TemporarilyUnavailable      StoreUnavailable  StoreMemoryLost  RequestLate
-    │                               ClockBehind  Overloaded
+    ├── TemporarilyUnavailable      StoreUnavailable  StoreMemoryLost  SigningKeyMissing
+    │                               RequestLate  ClockBehind  Overloaded
     └── InternalFault               a fault of ours
 
 A class's `reason` and `ids` go to the audit line; its text goes nowhere.
@@ -176,6 +176,12 @@ class StoreMemoryLost(TemporarilyUnavailable):
     """It answers, but holds another store secret than ours: it is not the store we knew."""
 
     reason = "store_memory_lost"
+
+
+class SigningKeyMissing(TemporarilyUnavailable):
+    """The active key's private half is not in our hands."""
+
+    reason = "signing_key_missing"
 
 
 class RequestLate(TemporarilyUnavailable):

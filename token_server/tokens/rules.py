@@ -18,12 +18,14 @@ from token_server.tokens.claims import (
 from token_server.tokens.identity import TokenIds
 from token_server.tokens.model import (
     EndReason,
+    Kid,
     NewSession,
     Policy,
     RefreshToken,
     Session,
     Subject,
     TokenPair,
+    UnverifiedToken,
 )
 from token_server.tokens.ports import (
     AccountBarred,
@@ -31,9 +33,12 @@ from token_server.tokens.ports import (
     Clock,
     Done,
     Ended,
+    Expired,
     Fact,
     Handed,
     Ids,
+    KeyExpiries,
+    KeysetWatch,
     Late,
     Reused,
     SessionStore,
@@ -43,10 +48,12 @@ from token_server.tokens.ports import (
 )
 from token_server.tokens.refusals import (
     AccountDisabled,
+    KeyUnknown,
     RequestLate,
     SessionEnded,
     SessionUnknown,
     TemporarilyUnavailable,
+    TokenExpired,
     TokenReused,
 )
 
@@ -59,6 +66,8 @@ class TokenRules:
         *,
         store: SessionStore,
         signer: Signer,
+        keyset_watch: KeysetWatch,
+        key_expiries: KeyExpiries,
         clock: Clock,
         ids: Ids,
         token_ids: TokenIds,
@@ -68,6 +77,8 @@ class TokenRules:
     ) -> None:
         self._store = store
         self._signer = signer
+        self._keyset_watch = keyset_watch
+        self._key_expiries = key_expiries
         self._clock = clock
         self._ids = ids
         self._token_ids = token_ids
@@ -85,7 +96,7 @@ class TokenRules:
             sid=self._ids.session_id(),
             subject=subject,
             short_term=short_term,
-            kid=self._signer.signing_kid(now),
+            kid=await self._reserved_kid(now, short_term=short_term),
             began_at=now,
         )
         begun = await self._store.begin(
@@ -94,7 +105,7 @@ class TokenRules:
         if isinstance(begun, AccountBarred):
             raise AccountDisabled().about(sub=subject)
         self._audit.record(Fact.SESSION_BEGUN, **_ids_of(begun))
-        return self._pair(begun, now)
+        return await self._pair(begun, now)
 
     async def refresh(self, unverified_token: str) -> TokenPair:
         """Exchange a refresh token for the pair that is its due (RFC 6749 §6).
@@ -103,18 +114,18 @@ class TokenRules:
         """
         # The moment it arrived, not the one when the store is asked: see refresh.lua on late ones.
         now = self._clock()
-        token = self._genuine_refresh_token(unverified_token, now)
+        token = await self._genuine_refresh_token(unverified_token, now)
         with _concerning(sid=token.sid, sub=token.subject):
             showing = await self._store.show(
                 token,
                 policy=self._policy,
-                kid=self._signer.signing_kid(now),
+                kid=await self._reserved_kid(now, short_term=token.short_term),
                 attempt=self._ids.attempt(),
                 now=now,
             )
         handed = _handed(showing, token)
         self._audit.record(Fact(handed.outcome), **_ids_of(handed.session))
-        return self._pair(handed.session, now)
+        return await self._pair(handed.session, now)
 
     async def log_out(self, unverified_token: str) -> None:
         """End the session of a live access token.
@@ -122,7 +133,7 @@ class TokenRules:
         Raises: TokenRefused (also where the session had ended before), TemporarilyUnavailable.
         """
         now = self._clock()
-        unverified = self._signer.unpack(unverified_token)
+        unverified = await self._unpacked(unverified_token)
         token = read_access_token(unverified.unverified_claims, issuer=self._issuer, now=now)
         self._signer.verify(unverified, now)
         ids = {"sid": token.sid, "sub": token.subject}
@@ -140,20 +151,47 @@ class TokenRules:
             case _:
                 assert_never(ending)
 
-    def _genuine_refresh_token(self, unverified_token: str, now: datetime) -> RefreshToken:
+    async def _genuine_refresh_token(self, unverified_token: str, now: datetime) -> RefreshToken:
         # Cheapest first: there are clients that repeat a dead token for days.
-        unverified = self._signer.unpack(unverified_token)
+        unverified = await self._unpacked(unverified_token)
         token = read_refresh_token(unverified.unverified_claims, ids=self._token_ids, now=now)
-        self._signer.verify(unverified, now)
+        # A revoked key logs nobody out: who stole it still cannot make a token_id. Nor does it
+        # matter what else a thief writes, because the store's record decides: see refresh.lua.
+        self._signer.verify_signature(unverified)
         return token
 
-    def _pair(self, session: Session, now: datetime) -> TokenPair:
+    async def _unpacked(self, unverified_token: str) -> UnverifiedToken:
+        try:
+            return self._signer.unpack(unverified_token)
+        except KeyUnknown:
+            # Where two keys are revoked in a row, another server may sign by one that is new.
+            await self._keyset_watch.catch_up()
+            return self._signer.unpack(unverified_token)
+
+    async def _reserved_kid(self, now: datetime, *, short_term: bool) -> Kid:
+        """The key to sign with; before the session changes, so that a failure changes nothing."""
+        kid = self._signer.signing_kid(now)
+        lifetime = self._policy.longest_lifetime(short_term=short_term)
+        await self._key_expiries.reserve(kid, now + lifetime)
+        return kid
+
+    async def _pair(self, session: Session, now: datetime) -> TokenPair:
         """The session's current pair: the same bytes each time, RS512 being deterministic."""
+        expires_at = max(session.access_token_expires_at, session.refresh_token_expires_at)
+        if self._signer.kid_for(session.kid, now) != session.kid:
+            # Another server may know that key for the active one already: a repeat of what it
+            # answered shall be the same bytes.
+            await self._keyset_watch.catch_up()
+        # Another server may have issued it, by another key; and the keyset may change meanwhile.
+        while not self._key_expiries.is_reserved(
+            kid := self._signer.kid_for(session.kid, now), expires_at
+        ):
+            await self._key_expiries.reserve(kid, expires_at)
         access = access_claims(session, self._token_ids, issuer=self._issuer)
         refresh = refresh_claims(session, self._token_ids)
         return TokenPair(
-            access_token=self._signer.sign(access, kid=session.kid, now=now),
-            refresh_token=self._signer.sign(refresh, kid=session.kid, now=now),
+            access_token=self._signer.sign(access, kid=kid, now=now),
+            refresh_token=self._signer.sign(refresh, kid=kid, now=now),
             session=session,
         )
 
@@ -178,6 +216,8 @@ def _handed(showing: Showing, token: RefreshToken) -> Handed:
             raise TokenReused().about(**ids)
         case Ended(because=because):
             raise SessionEnded(because).about(because=because, **ids)
+        case Expired():
+            raise TokenExpired().about(**ids)
         case Unknown():
             raise SessionUnknown().about(**ids)
         case _:

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
-from token_server.tokens.ports import Audit, Clock, JwkSet, LogIn, Readiness, Tokens
+from token_server.tokens.ports import (
+    Audit,
+    Clock,
+    JwkSet,
+    LogIn,
+    Readiness,
+    Tokens,
+    VerifierLog,
+)
 from token_server.web.health import Ready, live
 from token_server.web.logout import LogOut
 from token_server.web.paths import Methods, OneSpelling, unknown_path
@@ -24,6 +32,7 @@ class Doors:
     log_in: LogIn
     audit: Audit
     jwk_set: JwkSet
+    verifiers: VerifierLog
     readiness: Readiness
     clock: Clock
     dialects: Collection[str]
@@ -44,7 +53,7 @@ def _routes(doors: Doors) -> list[Route]:
         repeats=RepeatedRefusals(doors.clock),
     )
     log_out = LogOut(tokens=doors.tokens, audit=doors.audit)
-    jwk_set = JwkSetEndpoint(jwk_set=doors.jwk_set, clock=doors.clock)
+    jwk_set = JwkSetEndpoint(jwk_set=doors.jwk_set, verifiers=doors.verifiers, clock=doors.clock)
     form = [
         Route("/api/oauth2/token", Methods(POST=token, DELETE=log_out)),
         Route("/api/oauth2/logout", Methods(POST=log_out)),

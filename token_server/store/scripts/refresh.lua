@@ -6,6 +6,8 @@
 --   unknown          no such session
 --   ended            it has ended: by itself, or with all of its subject's, or it grew too old
 --   as before        this very attempt has been here: our own retry after a lost reply
+--   expired          its current refresh token has, whatever the token that was shown says: a
+--                    thief of a signing key may have written it
 --   rotated          shown = g                       b = shown, g = shown + 1
 --   rolled_forward   shown > g: the store lost       b = shown, g = shown + 1
 --                    writes; only we can have made it
@@ -46,6 +48,7 @@ local g, b, issued = tonumber(record.g), tonumber(record.b), tonumber(record.i)
 if record.t == attempt then
   return answer(g > b + 1 and 'recovered' or 'rotated', record)
 end
+if now >= tonumber(record.r) then return {'expired'} end
 
 local function hand_out(outcome, generation, base)
   issue(KEYS[1], KEYS[2], record, {generation = generation, base = base, now = now,

@@ -1,0 +1,55 @@
+"""A running server follows its keys directory: all its workers, without a restart."""
+
+import json
+import re
+import signal
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import httpx
+from support.processes import wait_until
+from support.server import Server
+
+JWK_SET = "/.well-known/jwks.json"
+# Enough fresh connections to meet both workers.
+ASKED = 20
+
+
+def published_by_all(server: Server) -> set[str]:
+    """The kids that every worker publishes."""
+    answers = [httpx.get(server.url + JWK_SET).json() for _ in range(ASKED)]
+    return set.intersection(*({key["kid"] for key in answer["keys"]} for answer in answers))
+
+
+def test_on_sighup_all_workers_follow_the_keyset_and_a_broken_one_breaks_nothing(
+    own_server: Callable[..., AbstractContextManager[Server]],
+) -> None:
+    with own_server() as server:
+        assert server.process is not None
+        workers = server.pids("process.worker")
+        token = server.pair("alice").refresh_token
+        rows = json.loads(server.cli("keys", "list", "--json"))
+        (pending,) = (row["kid"] for row in rows if row["state"] == "pending")
+
+        told = server.cli("keys", "revoke", pending)
+        server.process.send_signal(signal.SIGHUP)
+        announced = re.search(r"announced: (\S+)", told)
+        assert announced
+        wait_until(lambda: announced[1] in published_by_all(server), seconds=4)
+        assert pending not in published_by_all(server)
+
+        path = server.folder / "keys" / "keyset.json"
+        good = path.read_bytes()
+        path.write_bytes(good[:-100])
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: server.err.count("the keyset cannot be followed") == len(workers))
+        assert httpx.get(f"{server.url}/readyz").status_code == 200
+        refreshed = httpx.post(
+            f"{server.url}/api/oauth2/token",
+            data={"grantType": "RefreshToken", "refreshToken": token},
+        )
+        assert refreshed.status_code == 200
+        path.write_bytes(good)
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: server.err.count("the keyset is good again") == len(workers))
+        assert server.pids("process.worker") == workers

@@ -1,0 +1,65 @@
+"""What the commands on keys share: the directory, the policy, what is said after a change."""
+
+import sys
+from datetime import timedelta
+from typing import TypeVar
+
+import click
+
+from token_server.audit import AuditLog
+from token_server.settings import Settings
+from token_server.signing.keystore import Changed, Command, KeysDirectory
+from token_server.signing.rotation import KeyPolicy
+from token_server.signing.rsa_keys import KeyPair
+from token_server.system import system_clock
+from token_server.tokens.ports import Audit, Fact
+
+T = TypeVar("T")
+
+SLOWEST_PICK_UP = timedelta(seconds=5)
+
+
+def keys_directory(settings: Settings) -> KeysDirectory:
+    return KeysDirectory(settings.keys_dir, passphrase_file=settings.keys_passphrase_file)
+
+
+def key_policy(settings: Settings) -> KeyPolicy:
+    return KeyPolicy(
+        propagation_period=settings.key_propagation_period,
+        rotation_interval=settings.key_rotation_interval,
+    )
+
+
+def audit_log() -> Audit:
+    # Results have stdout for themselves; the audit lines of a command go where its talk goes.
+    return AuditLog(sys.stderr, clock=system_clock)
+
+
+def change_keyset(
+    settings: Settings, command: Command[T], *, imported: KeyPair | None = None
+) -> Changed[T]:
+    """Raises: Problem."""
+    return keys_directory(settings).change(
+        command,
+        key_size=settings.key_size,
+        clock=system_clock,
+        grace_period=settings.grace_period,
+        imported=imported,
+    )
+
+
+def tell_of(changed: Changed[T], settings: Settings) -> None:
+    """What else has happened, and when it reaches the servers."""
+    if changed.announced:
+        audit_log().record(Fact.KEY_MADE, kid=changed.announced)
+        click.echo(f"announced: {changed.announced}")
+    for kid in changed.destroyed:
+        audit_log().record(Fact.KEY_DESTROYED, kid=kid)
+        click.echo(f"token-server: destroyed the private key of {kid}", err=True)
+    if changed.is_change:
+        limit = min(SLOWEST_PICK_UP, key_policy(settings).pick_up_period).total_seconds()
+        hint(f"running servers pick this up within {limit:g} s; none needs a restart")
+
+
+def hint(text: str) -> None:
+    click.echo(f"hint: {text}", err=True)

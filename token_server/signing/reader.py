@@ -1,0 +1,129 @@
+"""Reads the keyset anew for a running server, and makes the best of what it finds.
+
+* A keyset that cannot be read, or is no good, leaves the last good one in force: this server goes
+  on verifying, publishing and signing, and stays ready, because one bad file must not end the
+  service on every server at once.
+* What a good keyset says in public counts at once, also where a private key cannot be opened:
+  other servers publish and revoke by it. What was opened before stays in hand. Only once a key
+  that was never opened is the one to sign does this server answer 503.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from token_server.problems import Problem
+from token_server.signing.keystore import KeysDirectory
+from token_server.signing.lifecycle import (
+    Keyset,
+    KeyState,
+    PublicKey,
+    SigningKey,
+    needs_private_key,
+    settled,
+    state,
+)
+from token_server.signing.live import Keys
+from token_server.tokens.model import Kid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyTimes:
+    """The lengths of time that a server goes by when it looks at its keys."""
+
+    grace_period: timedelta
+    propagation_period: timedelta
+    longest_lifetime: timedelta
+    """Of any token."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    on_disk: Keyset
+    """The last good one, as it was written."""
+    keys: Keys
+    problems: tuple[Problem, ...]
+
+
+class KeysetReader:
+    """Keeps what it has read; one thread at a time."""
+
+    def __init__(self, directory: KeysDirectory, times: KeyTimes) -> None:
+        self._directory = directory
+        self.times = times
+        self._good: _Good | None = None
+        self._opened: dict[PublicKey, RSAPrivateKey] = {}
+
+    def read(self, latest_expiries: Mapping[Kid, datetime], now: datetime) -> Reading:
+        """The keys as they are now. Raises: Problem, where there was never a good keyset."""
+        on_disk, problems = self._look()
+        keyset = settled(
+            on_disk,
+            latest_expiries,
+            now,
+            longest_lifetime=self.times.longest_lifetime,
+            propagation_period=self.times.propagation_period,
+        )
+        problems += self._open(keyset, now)
+        public_keys = [key.public for key in keyset.keys if key.public in self._opened]
+        private_keys = {public.kid: self._opened[public] for public in public_keys}
+        return Reading(
+            on_disk=on_disk,
+            keys=Keys(keyset=keyset, private_keys=private_keys),
+            problems=tuple(problems),
+        )
+
+    def _look(self) -> tuple[Keyset, list[Problem]]:
+        """The last good keyset, and what is wrong with the one on disk."""
+        good = self._good
+        text = None
+        try:
+            # The text itself, and not its time and size: a volume that is swapped below a link,
+            # or a clock that was set back, may leave those as they were.
+            text = self._directory.keyset_path.read_bytes()
+        except FileNotFoundError as gone:
+            if good:
+                return good.keyset, [_vanished(gone.filename)]
+        except OSError:
+            pass  # `load` tells why.
+        if good and text == good.text:
+            return good.keyset, []
+        try:
+            keyset = self._directory.load()
+        except Problem as problem:
+            if good:
+                return good.keyset, [problem]
+            raise
+        # Should it have changed in between, then it differs from `text` at the next look.
+        self._good = _Good(text=text, keyset=keyset)
+        return keyset, []
+
+    def _open(self, keyset: Keyset, now: datetime) -> list[Problem]:
+        """Keep the private keys that are needed, and no other; what is wrong with them."""
+        problems = []
+        opened = {}
+        for key in keyset.keys:
+            if needs_private_key(keyset, key, now, grace_period=self.times.grace_period):
+                try:
+                    opened[key.public] = self._private_key(key)
+                except Problem as problem:
+                    # A retiring one may have been destroyed by a server whose clock is ahead.
+                    if state(keyset, key, now) is not KeyState.RETIRING:
+                        problems.append(problem)
+        self._opened = opened
+        return problems
+
+    def _private_key(self, key: SigningKey) -> RSAPrivateKey:
+        return self._opened.get(key.public) or self._directory.private_key(key)
+
+
+def _vanished(path: str) -> Problem:
+    return Problem(f"{path} has vanished", hint="put it back; never make a new one in its place")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Good:
+    text: bytes | None
+    keyset: Keyset

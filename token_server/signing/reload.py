@@ -1,0 +1,128 @@
+"""Keeps the keys of a running server current: it looks again and again, and when it is woken."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import NoReturn, Self
+
+from token_server.problems import Problem
+from token_server.signing.alarm import Alarm
+from token_server.signing.live import LiveKeys
+from token_server.signing.reader import KeysetReader, Reading
+from token_server.signing.tidying import KeysTidier
+from token_server.tokens.model import Kid
+from token_server.tokens.ports import Clock, KeyExpiries
+from token_server.tokens.refusals import TemporarilyUnavailable
+
+LONGEST_INTERVAL = timedelta(seconds=5)
+SHORTEST_INTERVAL = timedelta(milliseconds=100)
+
+
+class KeysetReload:
+    """Whoever asks `live` for keys never waits for it."""
+
+    def __init__(
+        self,
+        reader: KeysetReader,
+        expiries: KeyExpiries,
+        clock: Clock,
+        *,
+        first: Reading,
+        latest: Mapping[Kid, datetime] | None,
+    ) -> None:
+        self.live = LiveKeys(
+            first.keys,
+            grace_period=reader.times.grace_period,
+            propagation_period=reader.times.propagation_period,
+        )
+        self._reader = reader
+        self._expiries = expiries
+        self._clock = clock
+        self._reading = first
+        self._latest = latest or {}
+        self._latest_is_known = latest is not None
+        self._woken = asyncio.Event()
+        self._one_at_a_time = asyncio.Lock()
+        self._looks = 0
+        self._looked_at = clock()
+        self._astray = Alarm(
+            trouble="the keyset cannot be followed; the last good one stays in force",
+            over="the keyset is good again",
+        )
+        self._untidy = Alarm(
+            trouble="the keys directory cannot be put in order",
+            over="the keys directory is in order again",
+        )
+
+    @classmethod
+    async def open(cls, reader: KeysetReader, expiries: KeyExpiries, clock: Clock) -> Self:
+        """With everything that is needed to begin; the store may come later. Raises: Problem."""
+        latest: Mapping[Kid, datetime] | None = None
+        with suppress(TemporarilyUnavailable):
+            latest = await expiries.latest()
+        # Nothing waits for it yet.
+        reading = reader.read(latest or {}, clock())
+        for problem in reading.problems:
+            raise problem
+        return cls(reader, expiries, clock, first=reading, latest=latest)
+
+    async def run(self, tidier: KeysTidier) -> NoReturn:
+        """Look, and tidy up, from time to time and whenever woken."""
+        interval = interval_for(self._reader.times.propagation_period).total_seconds()
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(interval):
+                    await self._woken.wait()
+            self._woken.clear()
+            await self.look()
+            await self.tidy_up(tidier)
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    async def catch_up(self) -> None:
+        """Look, unless somebody just did: whoever shows unknown keys shall not keep us busy."""
+        since = self._clock() - self._looked_at
+        if not timedelta(0) <= since < SHORTEST_INTERVAL:
+            await self.look()
+
+    async def look(self) -> None:
+        """Go by the keyset as it is now. Those who ask meanwhile share the next look."""
+        begun = self._looks
+        async with self._one_at_a_time:
+            if self._looks > begun:
+                return
+            self._looks += 1
+            self._looked_at = self._clock()
+            await self._hear()
+            # Disks may be slow, and so is opening an encrypted key: that is its purpose.
+            reading = await asyncio.to_thread(self._reader.read, self._latest, self._clock())
+            if reading.keys != self.live.keys:
+                self.live.take(reading.keys)
+            self._reading = reading
+            self._astray.tell(reading.problems)
+
+    async def tidy_up(self, tidier: KeysTidier) -> None:
+        """Only where nothing is in doubt."""
+        if self._reading.problems or not self._latest_is_known:
+            return
+        problems = []
+        try:
+            await asyncio.to_thread(tidier.tidy, self._reading.on_disk, self._latest)
+        except Problem as problem:
+            problems.append(problem)
+        self._untidy.tell(problems)
+
+    async def _hear(self) -> None:
+        # Without a store nothing new is reserved, so what was heard last still holds.
+        try:
+            self._latest = await self._expiries.latest()
+            self._latest_is_known = True
+        except TemporarilyUnavailable:
+            self._latest_is_known = False
+
+
+def interval_for(propagation_period: timedelta) -> timedelta:
+    """How often to look, so that a change is picked up in a quarter of that period."""
+    return min(LONGEST_INTERVAL, propagation_period / 8)
