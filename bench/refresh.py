@@ -1,0 +1,92 @@
+"""Refreshes, at full load: the ratio to the limit first, and what one costs."""
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from bench.beds import STORES, Bed, bed
+from bench.figures import Figure
+from bench.limit import Limit, Signers, signers
+from bench.load import Connection, closed_loop, connected, play
+
+CONNECTIONS = 32
+ROUNDS = 7
+LIMIT_SECONDS = 0.4
+RUN_SECONDS = 0.8
+WORKERS = (1, 2)
+
+Runs = dict[tuple[str, str], list[float]]
+
+
+def measure(chosen: Sequence[tuple[str, int]] = ()) -> list[Figure]:
+    """Of each server in turn, a run and the limit beside it, so that they see the same machine."""
+    with ExitStack() as held:
+        beds = [
+            held.enter_context(bed(store, workers))
+            for store, workers in chosen or [(s, w) for s in STORES for w in WORKERS]
+        ]
+        limits = {
+            workers: held.enter_context(signers(workers))
+            for workers in sorted({each.workers for each in beds})
+        }
+        runs = play(_rounds(beds, limits))
+    units = {"ratio": "", "rate": "/s"}
+    return [
+        Figure(name=f"{what} ({name})", unit=units.get(what.split()[0], "us"), runs=values)
+        for (what, name), values in sorted(runs.items(), key=lambda each: _ORDER[each[0][0]])
+    ]
+
+
+_ORDER = {
+    what: at
+    for at, what in enumerate(
+        (
+            "ratio to the limit, store included",
+            "ratio to the limit, server alone",
+            "CPU of a refresh, store included",
+            "CPU of a refresh, server alone",
+            "CPU of a refresh, store alone",
+            "CPU of a refresh, the limit",
+            "rate of refreshes",
+            "rate of refreshes, the limit",
+            "CPU of the load generator",
+        )
+    )
+}
+
+
+async def _rounds(beds: Sequence[Bed], limits: dict[int, Signers]) -> Runs:
+    ready = [
+        (each, await connected(each.server.port, await each.sessions(CONNECTIONS * each.workers)))
+        for each in beds
+    ]
+    runs: Runs = defaultdict(list)
+    for _, connections in ready:
+        await closed_loop(connections, RUN_SECONDS)
+    for _ in range(ROUNDS):
+        for each, connections in ready:
+            limit = limits[each.workers].run(LIMIT_SECONDS)
+            await _run(each, connections, limit, runs)
+    return runs
+
+
+async def _run(each: Bed, connections: list[Connection], limit: Limit, runs: Runs) -> None:
+    own_before, before = time.process_time(), each.cpu()
+    load = await closed_loop(connections, RUN_SECONDS)
+    spent, own = each.cpu() - before, time.process_time() - own_before
+    assert set(load.statuses) == {200}, load.statuses
+    server, store = (value / load.answered * 1e6 for value in (spent.server, spent.store))
+    told = {
+        "ratio to the limit, store included": limit.cpu_micros / (server + store),
+        "ratio to the limit, server alone": limit.cpu_micros / server,
+        "CPU of a refresh, store included": server + store,
+        "CPU of a refresh, server alone": server,
+        "CPU of a refresh, store alone": store,
+        "CPU of a refresh, the limit": limit.cpu_micros,
+        "rate of refreshes": load.answered / load.seconds,
+        "rate of refreshes, the limit": limit.per_second,
+        "CPU of the load generator": own / load.answered * 1e6,
+    }
+    for what, value in told.items():
+        runs[what, each.name].append(value)
