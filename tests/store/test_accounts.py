@@ -242,8 +242,10 @@ async def test_of_log_ins_and_disabling_at_once_no_session_survives(
 ) -> None:
     await accounts.add(an_account())
     begun = 0
-    for _ in range(20):
+    for turn in range(20):
         began = [asyncio.create_task(desk.begin(clock())) for _ in range(10)]
+        if turn % 2:
+            await asyncio.wait(began, return_when=asyncio.FIRST_COMPLETED)
         disabling = asyncio.create_task(accounts.disable(ALICE, at=clock()))
         outcomes = await asyncio.gather(*began, return_exceptions=True)
         assert await disabling

@@ -46,7 +46,7 @@ def _client(kind: type[AbstractConnection], options: Options) -> Redis:
     pool = FairPool(
         connection_class=kind,
         socket_connect_timeout=CONNECTED_WITHIN,
-        socket_timeout=ANSWERED_WITHIN,
+        answered_within=ANSWERED_WITHIN,
         # Every write is recognised when it is repeated: see ports.py.
         retry=Retry(ExponentialWithJitterBackoff(base=0.01, cap=0.1), RETRIES),
         # They would switch off the check that an idle connection still stands.

@@ -10,14 +10,17 @@ from typing import Any, TypeVar
 
 import structlog
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as NotConnected
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from token_server.store import names
+from token_server.store.connect import RETRIES
 from token_server.store.facts import FSYNC_WITHIN_MS, PROBE_LIVES_MS
+from token_server.store.line import Argument as Argument  # noqa: PLC0414 - callers
+from token_server.store.pool import line_of
 from token_server.tokens.refusals import StoreUnavailable
 
 T = TypeVar("T")
-Argument = str | bytes | int
 
 DEADLINE = timedelta(seconds=2)
 """How long an answer of the store is waited for; no request is answered later than that."""
@@ -42,7 +45,7 @@ class Script:
 
 
 class Engine:
-    """A client and the deadline of its answers.
+    """A client and the deadline of its answers. All scripts share one of its connections.
 
     `waits_for_fsync`: the store does not fsync each write itself, so what must be durable is
     waited for (WAITAOF).
@@ -54,21 +57,20 @@ class Engine:
         self.client = client
         self.waits_for_fsync = waits_for_fsync
         self._deadline = deadline.total_seconds()
+        self._line = line_of(client)
         self._told_at = -_TOLD_EVERY_SECONDS
 
-    async def answer(self, asked: Awaitable[T]) -> T:
-        """The answer of the store. Raises: StoreUnavailable, also where it is too slow."""
+    async def answer(self, asked: Awaitable[T], *, since: float | None = None) -> T:
+        """The answer of the store. Raises: StoreUnavailable, also where it is too slow.
+
+        `since`: when it was first asked, by the clock of the event loop.
+        """
+        until = (since or asyncio.get_running_loop().time()) + self._deadline
         try:
-            async with asyncio.timeout(self._deadline):
+            async with asyncio.timeout_at(until):
                 return await asked
         except (RedisError, OSError, TimeoutError) as fault:
-            cause = type(fault).__name__
-            if type(fault) is ResponseError:
-                cause = str(fault).partition(" ")[0]
-                if cause not in _NOT_NOW:
-                    raise
-            self._tell(cause)
-            raise StoreUnavailable from fault
+            raise self._unavailable(fault) from fault
 
     async def command(self, *words: Argument) -> Any:  # noqa: ANN401 - as for a script
         """The answer to one command, in bytes."""
@@ -84,7 +86,7 @@ class Engine:
         durably: bool = False,
     ) -> Any:  # noqa: ANN401 - what a script returns only its caller knows
         """Run a script; `durably`: return only once what it wrote is on disk."""
-        result = await self.answer(self._run(script, keys, arguments))
+        result = await self._run(script, (len(keys), *keys, *arguments))
         if durably:
             await self.make_durable()
         return result
@@ -99,14 +101,32 @@ class Engine:
         """Raises: StoreUnavailable, where the store takes no write."""
         await self.command("SET", names.PROBE, "", "PX", PROBE_LIVES_MS)
 
-    async def _run(
-        self, script: Script, keys: Sequence[str], arguments: Sequence[Argument]
-    ) -> Any:  # noqa: ANN401
+    async def _run(self, script: Script, words: Sequence[Argument]) -> Any:  # noqa: ANN401
+        since = asyncio.get_running_loop().time()
+        # The common case needs no timeout of its own: the line is taken for dead sooner.
+        if self._line.stands:
+            try:
+                return await self._line.ask("EVALSHA", script.sha, *words)
+            except (NotConnected, NoScriptError):
+                pass
+            except ResponseError as fault:
+                raise self._unavailable(fault) from fault
+        return await self.answer(self._persist(script, words), since=since)
+
+    async def _persist(self, script: Script, words: Sequence[Argument]) -> Any:  # noqa: ANN401
+        for _ in range(RETRIES):
+            try:
+                return await self._ask(script, words)
+            except NotConnected:
+                continue
+        return await self._ask(script, words)
+
+    async def _ask(self, script: Script, words: Sequence[Argument]) -> Any:  # noqa: ANN401
         try:
-            return await self.client.evalsha(script.sha, len(keys), *keys, *arguments)
+            return await self._line.ask("EVALSHA", script.sha, *words)
         except NoScriptError:
             # A restarted store knows no script. NOSCRIPT means that nothing was executed.
-            return await self.client.eval(script.text, len(keys), *keys, *arguments)
+            return await self._line.ask("EVAL", script.text, *words)
 
     async def _wait_for_fsync(self) -> bool:
         # WAITAOF waits for the writes of its own connection only, and on one that wrote nothing,
@@ -118,6 +138,16 @@ class Engine:
             written, synced = await pipeline.execute(raise_on_error=False)
         # Errors, where there is no memory for the write or somebody switched the file off.
         return written is True and not isinstance(synced, Exception) and synced[0] > 0
+
+    def _unavailable(self, fault: Exception) -> StoreUnavailable:
+        """What a fault of the store means. Raises: the fault, where it is ours."""
+        cause = type(fault).__name__
+        if type(fault) is ResponseError:
+            cause = str(fault).partition(" ")[0]
+            if cause not in _NOT_NOW:
+                raise fault
+        self._tell(cause)
+        return StoreUnavailable()
 
     def _tell(self, cause: str) -> None:
         """One line a second at most: every request fails alike while a store is away."""

@@ -3,9 +3,11 @@
 import asyncio
 from typing import Any
 
-from redis.asyncio import ConnectionPool
+from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as NotConnected
+
+from token_server.store.line import Line
 
 CONNECTIONS = 64
 # In a burst a call waits for its turn, but not longer than somebody waits for its answer.
@@ -19,8 +21,9 @@ class FairPool(ConnectionPool):
     in vain.
     """
 
-    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - redis-py's own
-        super().__init__(max_connections=CONNECTIONS, **options)
+    def __init__(self, *, answered_within: float, **options: Any) -> None:  # noqa: ANN401 - redis-py's own
+        super().__init__(max_connections=CONNECTIONS, socket_timeout=answered_within, **options)
+        self.line = Line(self, answered_within=answered_within)
         self._turns = asyncio.Semaphore(CONNECTIONS)
 
     async def get_connection(self, *_: object, **__: object) -> AbstractConnection:
@@ -43,3 +46,11 @@ class FairPool(ConnectionPool):
             await super().release(connection)
         finally:
             self._turns.release()
+
+
+def line_of(client: Redis) -> Line:
+    """The one connection of this client that all scripts share."""
+    pool = client.connection_pool
+    if not isinstance(pool, FairPool):
+        raise TypeError(pool)
+    return pool.line
