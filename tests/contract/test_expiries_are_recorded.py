@@ -104,8 +104,8 @@ async def test_where_it_cannot_be_recorded_nothing_has_changed(world: World) -> 
     """A client that asks again is not logged out, however strict the policy."""
     pair = await world.log_in()
     operator = Engine(world.redis, waits_for_fsync=False)
-    await operator.command("ACL SETUSER", "default", "resetkeys", "~{*")
+    await operator.command("ACL", "SETUSER", "default", "resetkeys", "~{*")
     world.clock.move(hours=1)
     assert (await world.refresh(pair["refresh_token"])).status_code == 503
-    await operator.command("ACL SETUSER", "default", "allkeys")
+    await operator.command("ACL", "SETUSER", "default", "allkeys")
     await assert_covered(world, pair_in(await world.refresh(pair["refresh_token"])))

@@ -18,9 +18,6 @@ from token_server.store_url import Embedded, Login, Server, Tls, UnixSocket
 Options = dict[str, Any]
 
 CONNECTED_WITHIN = 0.5
-# More than the second that WAITAOF may take where the store fsyncs once a second, and less than
-# the deadline of an answer, so that a connection that died silently is found out in time to retry.
-ANSWERED_WITHIN = 1.5
 RETRIES = 2
 
 
@@ -46,7 +43,6 @@ def _client(kind: type[AbstractConnection], options: Options) -> Redis:
     pool = FairPool(
         connection_class=kind,
         socket_connect_timeout=CONNECTED_WITHIN,
-        answered_within=ANSWERED_WITHIN,
         # Every write is recognised when it is repeated: see ports.py.
         retry=Retry(ExponentialWithJitterBackoff(base=0.01, cap=0.1), RETRIES),
         # They would switch off the check that an idle connection still stands.

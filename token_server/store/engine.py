@@ -45,7 +45,7 @@ class Script:
 
 
 class Engine:
-    """A client and the deadline of its answers. All scripts share one of its connections.
+    """A client and the deadline of its answers. Scripts and commands share one connection of it.
 
     `waits_for_fsync`: the store does not fsync each write itself, so what must be durable is
     waited for (WAITAOF).
@@ -74,8 +74,7 @@ class Engine:
 
     async def command(self, *words: Argument) -> Any:  # noqa: ANN401 - as for a script
         """The answer to one command, in bytes."""
-        asked = self.client.execute_command(*words)  # type: ignore[no-untyped-call]
-        return await self.answer(asked)
+        return await self.answer(self._persist(words))
 
     async def run(
         self,
@@ -103,30 +102,35 @@ class Engine:
 
     async def _run(self, script: Script, words: Sequence[Argument]) -> Any:  # noqa: ANN401
         since = asyncio.get_running_loop().time()
+        by_name = ("EVALSHA", script.sha, *words)
         # The common case needs no timeout of its own: the line is taken for dead sooner.
         if self._line.stands:
             try:
-                return await self._line.ask("EVALSHA", script.sha, *words)
+                return await self._line.ask(*by_name)
             except (NotConnected, NoScriptError):
                 pass
             except ResponseError as fault:
                 raise self._unavailable(fault) from fault
-        return await self.answer(self._persist(script, words), since=since)
+        in_full = ("EVAL", script.text, *words)
+        return await self.answer(self._persist(by_name, in_full), since=since)
 
-    async def _persist(self, script: Script, words: Sequence[Argument]) -> Any:  # noqa: ANN401
+    async def _persist(
+        self, words: Sequence[Argument], unless_known: Sequence[Argument] = ()
+    ) -> Any:  # noqa: ANN401
+        """Repeat what was not answered: every write is recognised then, see ports.py."""
         for _ in range(RETRIES):
             try:
-                return await self._ask(script, words)
+                return await self._ask(words, unless_known)
             except NotConnected:
                 continue
-        return await self._ask(script, words)
+        return await self._ask(words, unless_known)
 
-    async def _ask(self, script: Script, words: Sequence[Argument]) -> Any:  # noqa: ANN401
+    async def _ask(self, words: Sequence[Argument], unless_known: Sequence[Argument]) -> Any:  # noqa: ANN401
         try:
-            return await self._line.ask("EVALSHA", script.sha, *words)
+            return await self._line.ask(*words)
         except NoScriptError:
             # A restarted store knows no script. NOSCRIPT means that nothing was executed.
-            return await self._line.ask("EVAL", script.text, *words)
+            return await self._line.ask(*unless_known)
 
     async def _wait_for_fsync(self) -> bool:
         # WAITAOF waits for the writes of its own connection only, and on one that wrote nothing,

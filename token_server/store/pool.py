@@ -12,6 +12,9 @@ from token_server.store.line import Line
 CONNECTIONS = 64
 # In a burst a call waits for its turn, but not longer than somebody waits for its answer.
 TURN_WITHIN = 1.0
+# More than the second that WAITAOF may take where the store fsyncs once a second, and less than
+# the deadline of an answer, so that a connection that died silently is found out in time to retry.
+ANSWERED_WITHIN = 1.5
 
 
 class FairPool(ConnectionPool):
@@ -21,9 +24,9 @@ class FairPool(ConnectionPool):
     in vain.
     """
 
-    def __init__(self, *, answered_within: float, **options: Any) -> None:  # noqa: ANN401 - redis-py's own
-        super().__init__(max_connections=CONNECTIONS, socket_timeout=answered_within, **options)
-        self.line = Line(self, answered_within=answered_within)
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - redis-py's own
+        super().__init__(max_connections=CONNECTIONS, socket_timeout=ANSWERED_WITHIN, **options)
+        self.line = Line(self, answered_within=ANSWERED_WITHIN)
         self._turns = asyncio.Semaphore(CONNECTIONS)
 
     async def get_connection(self, *_: object, **__: object) -> AbstractConnection:
@@ -49,8 +52,8 @@ class FairPool(ConnectionPool):
 
 
 def line_of(client: Redis) -> Line:
-    """The one connection of this client that all scripts share."""
+    """The one connection of this client that all engines on it share."""
     pool = client.connection_pool
-    if not isinstance(pool, FairPool):
-        raise TypeError(pool)
-    return pool.line
+    if isinstance(pool, FairPool):
+        return pool.line
+    return Line(pool, answered_within=ANSWERED_WITHIN)
