@@ -58,17 +58,17 @@ def number(text: str) -> int:
     return int.from_bytes(base64url.decode(text), "big")
 
 
-def verifying_key(public: PublicKey) -> RSAKey:
+def verifying_key(public: PublicKey) -> RSAPublicKey:
     """Raises: ValueError, where the numbers are no RSA key, or a small one."""
     key = RSAPublicNumbers(number(public.e), number(public.n)).public_key()
     # RFC 7518 §3.3
     if key.key_size < SMALLEST_KEY_SIZE:
         raise ValueError(f"it has {key.key_size} bits, fewer than {SMALLEST_KEY_SIZE}")
-    return RSAKey.import_key(key)
+    return key
 
 
 def thumbprint(public: PublicKey) -> str:
-    return verifying_key(public).thumbprint()
+    return RSAKey.import_key(verifying_key(public)).thumbprint()
 
 
 def _written(number: int) -> str:

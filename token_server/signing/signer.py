@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from joserfc.jwk import RSAKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 from token_server.signing import jws
 from token_server.signing.lifecycle import Keyset, active, is_published, may_sign
@@ -20,7 +19,7 @@ class _Snapshot:
 
     keyset: Keyset
     private_keys: Mapping[Kid, RSAPrivateKey] = field(repr=False)
-    verifying_keys: Mapping[Kid, RSAKey]
+    verifying_keys: Mapping[Kid, RSAPublicKey]
     headers: Mapping[Kid, str]
     kids: Mapping[str, Kid]
     """By header."""
