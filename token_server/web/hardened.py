@@ -9,13 +9,16 @@ from collections.abc import Iterable
 from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote
 
 import httptools
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from token_server.web.answering import Cycle
 from token_server.web.wire import IS_GONE
 
 HTTP_VERSIONS = ("1.1", "1.0")
@@ -106,10 +109,9 @@ class Hardened(HttpToolsProtocol):
         if self._stage is not Stage.HEAD:
             return
         self._check_head()
+        self._complete_scope()
         app = self.config.loaded_app
-        self.app = closing_unless_read(app) if self.expect_100_continue else app
-        self.scope[IS_GONE] = self.transport.is_closing  # type: ignore[literal-required]
-        super().on_headers_complete()
+        self._begin(closing_unless_read(app) if self.expect_100_continue else app)  # type: ignore[arg-type]
         self._stage = Stage.BODY
 
     def on_body(self, body: bytes) -> None:
@@ -143,6 +145,38 @@ class Hardened(HttpToolsProtocol):
                 self.parser.feed_data(framing_of(self.scope["headers"]))
             else:
                 return
+
+    def _complete_scope(self) -> None:
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        self.scope["method"] = self.parser.get_method().decode("ascii")
+        self.scope["http_version"] = self.parser.get_http_version()
+        self.scope["path"] = unquote(path) if "%" in path else path
+        self.scope["raw_path"] = url.path
+        self.scope["query_string"] = url.query or b""
+        self.scope[IS_GONE] = self.transport.is_closing  # type: ignore[literal-required]
+
+    def _begin(self, app: ASGI3Application) -> None:
+        """As HttpToolsProtocol, but the cycle is ours."""
+        before = self.cycle
+        self.cycle = Cycle(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=self.scope["http_version"] != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if before is None or before.response_complete:  # type: ignore[redundant-expr]
+            self._start_asgi_task(self.cycle, app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, app))
 
     def _count(self, size: int) -> None:
         self._swallowed_bytes = 0

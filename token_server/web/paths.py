@@ -1,11 +1,11 @@
 """One spelling per path, all methods of a path in one place, and what is not there."""
 
 import re
-from collections.abc import Awaitable, Callable
-from typing import NoReturn
+from collections.abc import Awaitable, Callable, Iterable
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from token_server.tokens.refusals import MethodNotAllowed, PathUnknown
@@ -31,24 +31,26 @@ class Methods:
         await answer(scope, receive, send)
 
 
-class OneSpelling:
-    """Serves doubled and trailing slashes as if they were not there.
+class Paths:
+    """Each path and who serves it: looked up, not searched for.
 
-    Never by a redirect: a redirected POST loses its body.
+    Doubled and trailing slashes are as if they were not there. Never by a redirect: a redirected
+    POST loses its body.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._served: dict[str, ASGIApp] = {route.path: route.app for route in routes}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            scope = {**scope, "path": one_spelling(scope["path"])}
-        await self._app(scope, receive, send)
+        if scope["type"] != "http":
+            await Router()(scope, receive, send)  # Starting and stopping: nothing to do.
+            return
+        path = scope["path"]
+        app = self._served.get(path) or self._served.get(one_spelling(path))
+        if app is None:
+            raise PathUnknown
+        await app(scope, receive, send)
 
 
 def one_spelling(path: str) -> str:
     return re.sub("/{2,}", "/", path).rstrip("/") or "/"
-
-
-async def unknown_path(_scope: Scope, _receive: Receive, _send: Send) -> NoReturn:
-    raise PathUnknown

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from starlette.routing import Route, Router
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from token_server.tokens.ports import (
@@ -17,7 +17,7 @@ from token_server.tokens.ports import (
 )
 from token_server.web.health import Ready, live
 from token_server.web.logout import LogOut
-from token_server.web.paths import Methods, OneSpelling, unknown_path
+from token_server.web.paths import Methods, Paths
 from token_server.web.repeats import RepeatedRefusals
 from token_server.web.rim import Rim
 from token_server.web.token import TokenEndpoint
@@ -41,8 +41,7 @@ class Doors:
 
 def build_app(doors: Doors) -> ASGIApp:
     """The whole web room as one ASGI app; it owns no resource and has nothing to close."""
-    router = Router(_routes(doors), redirect_slashes=False, default=unknown_path)
-    return Rim(OneSpelling(router))
+    return Rim(Paths(_routes(doors)))
 
 
 def _routes(doors: Doors) -> list[Route]:

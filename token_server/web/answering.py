@@ -1,0 +1,54 @@
+"""Writes an answer at once, head and body together: one write, and its reader wakes once."""
+
+from itertools import chain
+
+from uvicorn._types import ASGISendEvent, HTTPResponseStartEvent
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+
+
+class Cycle(RequestResponseCycle):
+    """One request and its answer. What is no plain answer is left to uvicorn."""
+
+    _start: HTTPResponseStartEvent | None = None
+
+    async def send(self, message: ASGISendEvent) -> None:
+        if message["type"] == "http.response.start" and not self.response_started:
+            self._start = message
+            return
+        if self._start is not None:
+            start, self._start = self._start, None
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                answer = self._whole(start, message.get("body", b""))
+                if answer is not None and not self.flow.write_paused and not self.disconnected:
+                    self._write(answer)
+                    return
+            await super().send(start)
+        await super().send(message)
+
+    def _whole(self, start: HTTPResponseStartEvent, body: bytes) -> bytes | None:
+        lines = [STATUS_LINE[start["status"]]]
+        length = None
+        for name, value in chain(self.default_headers, start.get("headers", ())):
+            if name == b"content-length":
+                length = value
+            elif name in (b"connection", b"transfer-encoding"):
+                return None
+            lines.append(b"%b: %b\r\n" % (name, value))
+        if length is None or (self.scope["method"] != "HEAD" and int(length) != len(body)):
+            return None
+        if not self.keep_alive:
+            lines.append(b"connection: close\r\n")
+        head = b"".join(lines)
+        # RFC 9110 §5.5: what would split the answer must not be in a field.
+        if head.count(b"\r") != len(lines) or head.count(b"\n") != len(lines) or b"\0" in head:
+            return None
+        return head + (b"\r\n" if self.scope["method"] == "HEAD" else b"\r\n" + body)
+
+    def _write(self, answer: bytes) -> None:
+        self.transport.write(answer)
+        self.response_started = self.response_complete = True
+        self.waiting_for_100_continue = False
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
