@@ -1,5 +1,6 @@
 """Token ids are derived: the same ones every time, and only for who has the store secret."""
 
+import hmac
 import re
 import uuid
 
@@ -16,6 +17,12 @@ UUID_V4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0
 @pytest.fixture
 def ids() -> TokenIds:
     return TokenIds(SECRET)
+
+
+@pytest.mark.parametrize("generation", range(40))
+def test_it_is_hmac_sha_256_as_anybody_computes_it(ids: TokenIds, generation: int) -> None:
+    digest = hmac.digest(SECRET, f"refresh:{SID}:{generation}".encode(), "sha256")
+    assert ids.of_refresh_token(SID, generation) == str(uuid.UUID(bytes=digest[:16], version=4))
 
 
 def test_an_id_is_a_lower_case_uuid_v4(ids: TokenIds) -> None:
