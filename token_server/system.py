@@ -1,5 +1,6 @@
 """The system's clock, randomness and cores: what the rooms are handed."""
 
+import itertools
 import os
 import secrets
 import sys
@@ -27,8 +28,13 @@ def worker_count(setting: int | None) -> int:
 class RandomIds:
     """The Ids of tokens/ports.py."""
 
+    def __init__(self) -> None:
+        self._prefix = secrets.token_urlsafe(12)
+        self._count = itertools.count()
+
     def session_id(self) -> SessionId:
         return SessionId(secrets.token_urlsafe(16))
 
     def attempt(self) -> Attempt:
-        return Attempt(secrets.token_urlsafe(16))
+        """No two are alike, of no two servers; nobody has to guess them."""
+        return Attempt(f"{self._prefix}{next(self._count):x}")
