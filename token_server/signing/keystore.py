@@ -22,7 +22,6 @@ from token_server.signing.lifecycle import (
     SigningKey,
     active,
     first_keyset,
-    in_signing_order,
     needs_private_key,
 )
 from token_server.signing.pem import read_passphrase
@@ -168,7 +167,7 @@ class KeysDirectory:
     def _check_signers(self, keyset: Keyset, now: datetime, made: Iterable[KeyPair]) -> None:
         """A key that nobody can open must not come to sign, nor one be made by its side."""
         at_hand = {pair.public.kid for pair in made}
-        for key in {active(keyset, now), in_signing_order(keyset.keys)[-1]}:
+        for key in {active(keyset, now), keyset.in_signing_order[-1]}:
             if key.kid not in at_hand:
                 self._private.read(key, self._passphrase_file)
 

@@ -12,8 +12,8 @@ A state follows from recorded moments and the clock, so all servers agree withou
 * A retired key (`drops_at` has come) and a revoked one are not published.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -62,16 +62,20 @@ class Keyset:
     """All keys that are remembered, in the order they were made."""
 
     keys: tuple[SigningKey, ...]
+    by_kid: Mapping[Kid, SigningKey] = field(init=False, repr=False, compare=False)
+    in_signing_order: Sequence[SigningKey] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if len({key.kid for key in self.keys}) < len(self.keys):
+        object.__setattr__(self, "by_kid", {key.kid: key for key in self.keys})
+        object.__setattr__(self, "in_signing_order", _in_signing_order(self.keys))
+        if len(self.by_kid) < len(self.keys):
             raise ValueError("it holds a kid twice")
-        last_to_sign = [key for key in in_signing_order(self.keys) if key.stops_at is None]
+        last_to_sign = [key for key in self.in_signing_order if key.stops_at is None]
         if len(last_to_sign) != 1:
             raise ValueError(f"it holds {len(last_to_sign)} keys that sign until further notice")
 
     def find(self, kid: Kid) -> SigningKey | None:
-        return next((key for key in self.keys if key.kid == kid), None)
+        return self.by_kid.get(kid)
 
 
 def first_keyset(*, active: PublicKey, pending: PublicKey, now: datetime) -> Keyset:
@@ -87,7 +91,7 @@ def first_keyset(*, active: PublicKey, pending: PublicKey, now: datetime) -> Key
 def active(keyset: Keyset, now: datetime) -> SigningKey:
     """The one key that signs."""
     return next(
-        key for key in in_signing_order(keyset.keys) if key.stops_at is None or now < key.stops_at
+        key for key in keyset.in_signing_order if key.stops_at is None or now < key.stops_at
     )
 
 
@@ -182,6 +186,6 @@ def next_change(keyset: Keyset, now: datetime) -> datetime | None:
     return min(moments, default=None)
 
 
-def in_signing_order(keys: tuple[SigningKey, ...]) -> list[SigningKey]:
+def _in_signing_order(keys: Iterable[SigningKey]) -> Sequence[SigningKey]:
     begun = [(key.signs_from, key) for key in keys if key.signs_from and not key.revoked_at]
     return [key for _, key in sorted(begun, key=lambda pair: pair[0])]

@@ -20,7 +20,6 @@ from token_server.signing.lifecycle import (
     PublicKey,
     SigningKey,
     active,
-    in_signing_order,
     state,
 )
 from token_server.signing.outcomes import (
@@ -200,7 +199,7 @@ def _successor(
 
 
 def _after(keyset: Keyset, signing: SigningKey) -> SigningKey:
-    order = in_signing_order(keyset.keys)
+    order = keyset.in_signing_order
     return order[order.index(signing) + 1]
 
 
