@@ -17,6 +17,7 @@ MAX_FIELDS = 64
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 # RFC 6749 §5.1, for refusals too: an error about a token is worth no less.
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+_write_json = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 IS_GONE = "token_server.is_gone"
@@ -136,10 +137,17 @@ def json_answer(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """JSON in ASCII, its members in the given order, never to be stored."""
-    body = json.dumps(content, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    return Response(
-        body.encode("ascii"), status, {**NO_STORE, **(headers or {})}, media_type=media_type
-    )
+    body = _write_json(content)
+    answer = Response(body.encode("ascii"), status, media_type=media_type)
+    answer.raw_headers[:0] = [*_NO_STORE, *_in_bytes(headers or {})]
+    return answer
+
+
+def _in_bytes(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+
+
+_NO_STORE = _in_bytes(NO_STORE)
 
 
 def no_content() -> Response:

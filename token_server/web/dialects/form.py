@@ -14,6 +14,8 @@ from token_server.tokens.refusals import GrantUnsupported, RequestMalformed
 from token_server.web.dialects.dialect import LogInRequest, RefreshRequest, TokenRequest
 from token_server.web.wire import Fields, comparable, is_true, members
 
+_TO_MICROSECONDS = len("2026-11-21T12:00:00.000000")
+
 
 def parse(fields: Fields) -> TokenRequest:
     """Read a token request. Raises: RequestMalformed, GrantUnsupported."""
@@ -49,7 +51,7 @@ def refresh_token_expires_in(session: Session) -> int:
 
 def timestamp(moment: datetime) -> str:
     """UTC with the documented seven fraction digits; the last is 0, our moments have six."""
-    return f"{moment:%Y-%m-%dT%H:%M:%S.%f}0Z"
+    return f"{moment.isoformat(timespec='microseconds')[:_TO_MICROSECONDS]}0Z"
 
 
 def http_date(moment: datetime) -> str:
