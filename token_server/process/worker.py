@@ -29,6 +29,7 @@ It may take SIGHUP: the parent passes it on.
 """
 
 FRAMES_TOLD = 3
+COLLECTED_AFTER = 20_000
 
 
 def main() -> None:
@@ -53,6 +54,8 @@ async def work(handover: Handover) -> None:
     def on_listening() -> None:
         # What is here now stays: the collector need not look at it again.
         gc.freeze()
+        # A request leaves nothing in circles: the collector need not look after each hundred.
+        gc.set_threshold(COLLECTED_AFTER)
         os.write(handover.status, Report().to_line())
 
     async with opener(handover.settings, handover.briefing) as app:
