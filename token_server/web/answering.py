@@ -2,8 +2,22 @@
 
 from itertools import chain
 
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn._types import ASGISendEvent, HTTPResponseStartEvent
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+
+from token_server.tokens.refusals import Overloaded
+from token_server.web.dialects import camel
+
+
+def _overloaded() -> bytes:
+    refusal = camel.refuse(Overloaded(), instance="about:blank")
+    fields = [b"%b: %b\r\n" % each for each in refusal.raw_headers]
+    return b"".join([STATUS_LINE[503], *fields, b"\r\n", refusal.body])
+
+
+OVERLOADED = _overloaded()
+"""Said to whoever would have to wait for too long, in the shape of early refusals."""
 
 
 class Cycle(RequestResponseCycle):
@@ -52,3 +66,28 @@ class Cycle(RequestResponseCycle):
         if not self.keep_alive:
             self.transport.close()
         self.on_response()
+
+
+def closing_unless_read(app: ASGIApp) -> ASGIApp:
+    """Close after an answer that came before `100 Continue`.
+
+    RFC 9110 §10.1.1: the client may then leave the body out or send it. What comes next on the
+    connection could be either, a body or a request.
+    """
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        is_read = False
+
+        async def read() -> Message:
+            nonlocal is_read
+            is_read = True
+            return await receive()
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start" and not is_read:
+                message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+            await send(message)
+
+        await app(scope, read, answer)
+
+    return wrapped

@@ -12,16 +12,16 @@ from typing import Any
 from urllib.parse import unquote
 
 import httptools
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from token_server.web.answering import Cycle
+from token_server.web.answering import OVERLOADED, Cycle, closing_unless_read
 from token_server.web.wire import IS_GONE
 
 HTTP_VERSIONS = ("1.1", "1.0")
+ANSWERED_ALWAYS = (b"/livez", b"/readyz", b"/.well-known/")
 
 
 class Stage(Enum):
@@ -45,6 +45,9 @@ class Hardened(HttpToolsProtocol):
     MAX_HEAD_BYTES = 32_768
     MAX_HEADERS = 64
     MAX_PIPELINED = 64
+    MAX_AT_ONCE = 256
+    """Requests of one worker: each takes most of a millisecond of its core, so that who comes
+    last waits for a quarter of a second."""
     RECEIVE_SECONDS = 5.0
 
     def __init__(
@@ -56,6 +59,7 @@ class Hardened(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._stage = Stage.IDLE
+        self._is_turned_away = False
         self._head_bytes = 0
         self._swallowed_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
@@ -109,19 +113,26 @@ class Hardened(HttpToolsProtocol):
         if self._stage is not Stage.HEAD:
             return
         self._check_head()
+        self._stage = Stage.BODY
+        if self._has_too_much_to_do():
+            self._is_turned_away = True
+            return
         self._complete_scope()
         app = self.config.loaded_app
         self._begin(closing_unless_read(app) if self.expect_100_continue else app)  # type: ignore[arg-type]
-        self._stage = Stage.BODY
 
     def on_body(self, body: bytes) -> None:
         self._swallowed_bytes = 0
-        super().on_body(body)
+        if not self._is_turned_away:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         if self.parser.should_upgrade():
             return  # The parser gives up here; its successor will read the body. See _feed.
-        super().on_message_complete()
+        if self._is_turned_away:
+            self._turn_away()
+        else:
+            super().on_message_complete()
         self._stage = Stage.IDLE
         self._swallowed_bytes = 0
         self._await_nothing()
@@ -145,6 +156,25 @@ class Hardened(HttpToolsProtocol):
                 self.parser.feed_data(framing_of(self.scope["headers"]))
             else:
                 return
+
+    def _has_too_much_to_do(self) -> bool:
+        """Whether this request would wait for longer than anybody should.
+
+        Whoever asks how the server is, or for its keys, is answered all the same.
+        """
+        return (
+            len(self.tasks) >= self.MAX_AT_ONCE
+            and not self.url.startswith(ANSWERED_ALWAYS)
+            and (self.cycle is None or self.cycle.response_complete)  # type: ignore[redundant-expr]
+            and not self.expect_100_continue
+        )
+
+    def _turn_away(self) -> None:
+        self._is_turned_away = False
+        self.transport.write(OVERLOADED)
+        if not self.parser.should_keep_alive():
+            self.transport.close()
+        self.on_response_complete()
 
     def _complete_scope(self) -> None:
         url = httptools.parse_url(self.url)
@@ -202,7 +232,7 @@ class Hardened(HttpToolsProtocol):
     def _reject(self, status: HTTPStatus) -> None:
         """Answer and close, but never in the place of an answer owed to an earlier request."""
         self._await_nothing()
-        if self._stage is Stage.BODY:
+        if self._stage is Stage.BODY and not self._is_turned_away:
             if not self.cycle.response_started and not self.pipeline:
                 # The app may speak once more before it is told that the connection is gone.
                 self.cycle.disconnected = True
@@ -250,28 +280,3 @@ def framing_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
         if name in (b"content-length", b"transfer-encoding")
     ]
     return b"".join([b"POST / HTTP/1.1\r\n", *lines, b"\r\n"])
-
-
-def closing_unless_read(app: ASGIApp) -> ASGIApp:
-    """Close after an answer that came before `100 Continue`.
-
-    RFC 9110 §10.1.1: the client may then leave the body out or send it. What comes next on the
-    connection could be either, a body or a request.
-    """
-
-    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
-        is_read = False
-
-        async def read() -> Message:
-            nonlocal is_read
-            is_read = True
-            return await receive()
-
-        async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start" and not is_read:
-                message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
-            await send(message)
-
-        await app(scope, read, answer)
-
-    return wrapped

@@ -1,0 +1,97 @@
+"""Who would have to wait for too long is told so at once, and nobody else notices."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+from support.processes import wait_until
+from support.raw_http import SAID, connect, post, read_answer, serving
+
+from token_server.web.hardened import Hardened
+
+
+class Narrow(Hardened):
+    """Two requests at once are all that it takes."""
+
+    MAX_AT_ONCE = 2
+    RECEIVE_SECONDS = 1.0
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    with serving(Narrow) as listening:
+        yield listening
+
+
+@pytest.fixture
+def busy(port: int) -> Iterator[list[socket.socket]]:
+    """As many requests as are taken at once, none of which is answered."""
+    held = [connect(port) for _ in range(Narrow.MAX_AT_ONCE)]
+    for connection in held:
+        connection.sendall(post(b"Content-Length: 0", path=b"/never"))
+    wait_until(lambda: status(port, post(b"Content-Length: 0")) == b"503")
+    yield held
+    for connection in held:
+        connection.close()
+    wait_until(lambda: status(port, post(b"Content-Length: 0")) == b"200")
+
+
+def status(port: int, request: bytes) -> bytes:
+    with connect(port) as connection:
+        connection.sendall(request)
+        return read_answer(connection)[0][9:12]
+
+
+@pytest.mark.usefixtures("busy")
+def test_who_is_turned_away_is_told_when_to_come_again(port: int) -> None:
+    with connect(port) as connection:
+        connection.sendall(post(b"Content-Length: 0"))
+        head, problem = read_answer(connection)
+    assert b"\r\nretry-after: 1\r\n" in head
+    assert b"\r\ncache-control: no-store\r\n" in head
+    assert problem["error"] == "temporarily_unavailable"
+
+
+def test_and_may_come_again_on_the_same_connection(port: int, busy: list[socket.socket]) -> None:
+    with connect(port) as connection:
+        for request in (
+            post(b"Content-Length: 3", body=b"a=b"),
+            post(b"Transfer-Encoding: chunked", body=SAID),
+        ):
+            connection.sendall(request)
+            assert read_answer(connection)[0][9:12] == b"503"
+        busy.pop().close()
+        wait_until(lambda: status(port, post(b"Content-Length: 0")) == b"200")
+        connection.sendall(post(b"Content-Length: 3", body=b"a=b"))
+        assert read_answer(connection)[1]["body"] == "a=b"
+
+
+@pytest.mark.usefixtures("busy")
+@pytest.mark.parametrize("path", [b"/livez", b"/readyz", b"/.well-known/jwks.json"])
+def test_who_asks_how_the_server_is_or_for_its_keys_is_answered(port: int, path: bytes) -> None:
+    assert status(port, b"GET " + path + b" HTTP/1.1\r\nHost: a\r\n\r\n") == b"200"
+
+
+@pytest.mark.usefixtures("busy")
+def test_a_connection_that_is_to_be_closed_is(port: int) -> None:
+    with connect(port) as connection:
+        connection.sendall(post(b"Content-Length: 0", b"Connection: close"))
+        assert read_answer(connection)[0][9:12] == b"503"
+        assert connection.recv(1) == b""
+
+
+@pytest.mark.usefixtures("busy")
+def test_a_body_that_makes_no_sense_is_told_of_all_the_same(port: int) -> None:
+    with connect(port) as connection:
+        connection.sendall(post(b"Transfer-Encoding: chunked", body=b"x\r\n"))
+        assert connection.recv(12) == b"HTTP/1.1 400"
+
+
+@pytest.mark.usefixtures("busy")
+def test_a_body_that_never_comes_is_not_waited_for(port: int) -> None:
+    with connect(port) as connection:
+        connection.sendall(post(b"Content-Length: 9", body=b"a"))
+        try:
+            assert connection.recv(1) == b""
+        except ConnectionResetError:
+            return  # Which of the two it is says nothing.
