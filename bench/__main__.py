@@ -1,9 +1,60 @@
-"""`make bench`: measures, prints one page, and writes it as JSON too."""
+"""`make bench`: measures, prints one page, and writes it to bench/results/ as JSON and SVG.
 
+python -m bench [refresh | latency | paths | sizes | overload]...
+"""
+
+import json
 import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
-from bench import refresh
+from bench import latency, paths, plot, refresh, sizes
+from bench.figures import Figure
+from bench.machine import about
+
+RESULTS = Path(__file__).parent / "results"
+PARTS: Mapping[str, Callable[[], Sequence[Figure]]] = {
+    "refresh": refresh.measure,
+    "latency": latency.measure,
+    "overload": latency.overload,
+    "paths": paths.measure,
+    "sizes": sizes.measure,
+}
+
+
+def main(chosen: Sequence[str]) -> None:
+    began = time.monotonic()
+    machine = about()
+    tell(" · ".join(f"{name} {value}" for name, value in machine.items()))
+    parts = {name: part for name, part in PARTS.items() if name in chosen or not chosen}
+    figures = {name: told(name, part) for name, part in parts.items()}
+    tell(f"\nmedians (lowest - highest); {time.monotonic() - began:.0f} s")
+    if not chosen:
+        RESULTS.mkdir(exist_ok=True)
+        plot.draw(RESULTS / "latency-and-cost.svg", latency.curve(), figures["refresh"], machine)
+        written = {
+            "machine": machine,
+            "parts": {
+                name: [each.as_json() for each in measured] for name, measured in figures.items()
+            },
+        }
+        (RESULTS / "bench.json").write_text(json.dumps(written, indent=1) + "\n")
+
+
+def told(name: str, part: Callable[[], Sequence[Figure]]) -> Sequence[Figure]:
+    figures = part()
+    tell("\n".join([f"\n{name}", *(each.told() for each in figures)]))
+    return figures
+
+
+def tell(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
 
 if __name__ == "__main__":
-    for figure in refresh.measure([("embedded", 1)] if "--only" in sys.argv else ()):
-        sys.stdout.write(figure.told() + "\n")
+    unknown = set(sys.argv[1:]) - set(PARTS)
+    if unknown:
+        sys.exit(f"error: no such part: {', '.join(sorted(unknown))}\nhint: {', '.join(PARTS)}")
+    main(sys.argv[1:])

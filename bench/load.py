@@ -10,7 +10,9 @@ from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
+
+from bench.requests import Asks, Each
 
 T = TypeVar("T")
 OnAnswer = Callable[[int, bytes], None]
@@ -19,14 +21,6 @@ _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 _END_OF_HEAD = b"\r\n\r\n"
 # Longer than any deadline of the server's.
 PATIENCE = 10.0
-
-
-class Asks(Protocol):
-    """What one connection asks for, one request after another."""
-
-    def next(self) -> bytes: ...
-
-    def take(self, status: int, answer: bytes) -> None: ...
 
 
 class Connection(asyncio.Protocol):
@@ -115,6 +109,28 @@ async def connected(port: int, asks: Sequence[Asks]) -> list[Connection]:
 
 async def closed_loop(connections: Sequence[Connection], seconds: float) -> Load:
     """Each asks as soon as it is answered; what was asked in time is waited for."""
+    until = time.perf_counter() + seconds
+    return await _ask_all(connections, lambda: time.perf_counter() < until)
+
+
+async def spend(port: int, requests: Sequence[bytes], *, at_once: int) -> Load:
+    """Each of these requests once, so many at a time."""
+    left = Each(iter(requests))
+    connections = await connected(port, [left] * min(at_once, len(requests)))
+    to_ask = len(requests) - len(connections)
+
+    def goes_on() -> bool:
+        nonlocal to_ask
+        to_ask -= 1
+        return to_ask >= 0
+
+    load = await _ask_all(connections, goes_on)
+    for each in connections:
+        each.close()
+    return load
+
+
+async def _ask_all(connections: Sequence[Connection], goes_on: Callable[[], bool]) -> Load:
     began = time.perf_counter()
     over = asyncio.Event()
     statuses: Counter[int] = Counter()
@@ -126,10 +142,9 @@ async def closed_loop(connections: Sequence[Connection], seconds: float) -> Load
 
         def answered(status: int, _: bytes) -> None:
             nonlocal open_requests
-            now = time.perf_counter()
             statuses[status] += 1
-            latencies.append(now - asked_at)
-            if now - began < seconds and connection.is_open:
+            latencies.append(time.perf_counter() - asked_at)
+            if connection.is_open and goes_on():
                 ask(connection)
                 return
             open_requests -= 1
@@ -141,18 +156,19 @@ async def closed_loop(connections: Sequence[Connection], seconds: float) -> Load
     with _undisturbed():
         for connection in connections:
             ask(connection)
-        async with asyncio.timeout(seconds + PATIENCE):
-            await over.wait()
+        await over.wait()
     return Load(seconds=time.perf_counter() - began, statuses=statuses, latencies=latencies)
 
 
 class OpenLoop:
     """Requests that are due at given moments. One that finds no connection free waits for one.
 
-    The time that a request waits counts, wherever it waits: nobody who is late asks less.
+    The time that a request waits counts, wherever it waits: nobody who is late asks less. Under
+    overload the client is late itself: there only what the server takes may count.
     """
 
-    def __init__(self, connections: Sequence[Connection]) -> None:
+    def __init__(self, connections: Sequence[Connection], *, from_sending: bool = False) -> None:
+        self._from_sending = from_sending
         self._idle = deque(connections)
         self._waiting: deque[float] = deque()
         self._statuses: Counter[int] = Counter()
@@ -186,11 +202,13 @@ class OpenLoop:
                 self._ask(connection, self._waiting.popleft())
 
     def _ask(self, connection: Connection, due_at: float) -> None:
+        counts_from = time.perf_counter() if self._from_sending else due_at
+
         def answered(status: int, _: bytes) -> None:
             self._open -= 1
             self._statuses[status] += 1
             if status != 503:
-                self._latencies.append(time.perf_counter() - due_at)
+                self._latencies.append(time.perf_counter() - counts_from)
             self._idle.append(connection)
             self._send()
 

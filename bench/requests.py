@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import Protocol
 from urllib.parse import urlencode
 
 TOKEN_PATH = "/api/oauth2/token"  # noqa: S105 - a path
@@ -18,11 +19,23 @@ def get(path: str, *headers: str) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: bench\r\n{lines}\r\n".encode()
 
 
+class Asks(Protocol):
+    """What one connection asks for, one request after another."""
+
+    def next(self) -> bytes: ...
+
+    def take(self, status: int, answer: bytes) -> None: ...
+
+
 class Refreshes:
     """One session, refreshed over and over: each answer holds what is shown next."""
 
     def __init__(self, refresh_token: str) -> None:
         self._token = refresh_token.encode()
+
+    @property
+    def token(self) -> str:
+        return self._token.decode()
 
     def next(self) -> bytes:
         return _post(TOKEN_PATH, b"grantType=RefreshToken&refreshToken=" + self._token)
@@ -48,7 +61,7 @@ class Same:
 
 
 class Each:
-    """Requests that are used up, one at a time; then the last one again."""
+    """Requests that are used up, one at a time."""
 
     def __init__(self, requests: Iterator[bytes]) -> None:
         self._requests = requests

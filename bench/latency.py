@@ -1,0 +1,115 @@
+"""Latency, with requests that come on time whatever the answers take, and under overload."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from bench.beds import Bed, bed
+from bench.figures import Figure
+from bench.load import Connection, Load, OpenLoop, at_random, closed_loop, connected, evenly, play
+from bench.machine import memory_bytes
+
+CONNECTIONS = 64
+ROUNDS = 5
+RUN_SECONDS = 1.2
+SHARES = (0.5, 0.8)
+QUANTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
+CURVE = (0.2, 0.35, 0.5, 0.65, 0.8, 0.9)
+
+OVERLOAD = 3.0
+OVERLOAD_SECONDS = 10.0
+# So many that all who come at three times the capacity find one.
+OVERLOAD_CONNECTIONS = 700
+
+Runs = dict[tuple[str, str], list[float]]
+
+
+def measure() -> list[Figure]:
+    """At 50 % and 80 % of what each server was just seen to do at full load."""
+    with ExitStack() as held:
+        beds = [
+            held.enter_context(bed(store, workers))
+            for store, workers in (("embedded", 1), ("embedded", 2), ("tcp", 1), ("tcp", 2))
+        ]
+        runs = play(_rounds(beds))
+    return [
+        Figure(name=f"{what} ({name})", unit="/s" if "rate" in what else "ms", runs=values)
+        for (what, name), values in runs.items()
+    ]
+
+
+async def _rounds(beds: Sequence[Bed]) -> Runs:
+    ready = [(each, await _connections(each)) for each in beds]
+    runs: Runs = defaultdict(list)
+    for _ in range(ROUNDS):
+        for each, connections in ready:
+            capacity = await _capacity(connections)
+            for share in SHARES:
+                load = await OpenLoop(connections).run(evenly(share * capacity, RUN_SECONDS))
+                _note(runs, each, f"at {share:.0%} of capacity", load)
+            random = at_random(SHARES[-1] * capacity, RUN_SECONDS)
+            load = await OpenLoop(connections).run(random)
+            _note(runs, each, f"at {SHARES[-1]:.0%}, at random moments", load)
+    return runs
+
+
+def _note(runs: Runs, each: Bed, when: str, load: Load) -> None:
+    assert set(load.statuses) == {200}, load.statuses
+    for name, quantile in QUANTILES.items():
+        runs[f"{name} {when}", each.name].append(load.quantile(quantile) * 1e3)
+
+
+async def _connections(each: Bed) -> list[Connection]:
+    connections = await connected(each.server.port, await each.sessions(CONNECTIONS))
+    await closed_loop(connections, RUN_SECONDS / 2)
+    return connections
+
+
+async def _capacity(connections: Sequence[Connection]) -> float:
+    load = await closed_loop(connections, RUN_SECONDS / 2)
+    return load.answered / load.seconds
+
+
+def curve() -> list[tuple[float, float, float]]:
+    """Share of the capacity, p50 and p99 in milliseconds: one worker, embedded store."""
+
+    async def points(one: Bed) -> list[tuple[float, float, float]]:
+        connections = await _connections(one)
+        told = []
+        for share in CURVE:
+            capacity = await _capacity(connections)
+            load = await OpenLoop(connections).run(evenly(share * capacity, RUN_SECONDS))
+            told.append((share, load.quantile(0.5) * 1e3, load.quantile(0.99) * 1e3))
+        return told
+
+    with bed("embedded", 1) as one:
+        return play(points(one))
+
+
+def overload() -> list[Figure]:
+    """Three times the capacity: what is still served, how late, and what it does to memory."""
+    with bed("embedded", 1) as one:
+        return play(_overload(one))
+
+
+async def _overload(one: Bed) -> list[Figure]:
+    connections = await connected(one.server.port, await one.sessions(OVERLOAD_CONNECTIONS))
+    few = connections[:CONNECTIONS]
+    await closed_loop(few, RUN_SECONDS)
+    capacity = max([await _capacity(few) for _ in range(6)])
+    (worker,) = one.worker_pids()
+    before = memory_bytes(worker)
+    due = evenly(OVERLOAD * capacity, OVERLOAD_SECONDS)
+    load = await OpenLoop(connections, from_sending=True).run(due)
+    assert set(load.statuses) <= {200, 503}, load.statuses
+    told = {
+        ("offered / capacity", ""): load.answered / load.seconds / capacity,
+        ("served / capacity", ""): load.statuses[200] / load.seconds / capacity,
+        ("p50 of what was served", "ms"): load.quantile(0.5) * 1e3,
+        ("p99 of what was served", "ms"): load.quantile(0.99) * 1e3,
+        ("worker's memory after / before", ""): memory_bytes(worker) / before,
+    }
+    return [
+        Figure(name=f"overload for {OVERLOAD_SECONDS:.0f} s: {what}", unit=unit, runs=[value])
+        for (what, unit), value in told.items()
+    ]

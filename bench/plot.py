@@ -1,0 +1,78 @@
+"""The figures as a picture: latency against load, and what a refresh's CPU goes to."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+from bench.figures import Figure
+
+WIDTH, HEIGHT = 900, 420
+LEFT, RIGHT, TOP, BOTTOM = 60, 500, 60, 360
+BARS = 560
+PARTS = {
+    "the limit": "#4c72b0",
+    "server alone": "#dd8452",
+    "store alone": "#55a868",
+}
+
+
+def draw(
+    file: Path,
+    curve: Sequence[tuple[float, float, float]],
+    refresh: Sequence[Figure],
+    machine: Mapping[str, str],
+) -> None:
+    lines = [*_curve(curve), *_bars(refresh)]
+    title = escape(f"{machine['cpu']}, Python {machine['python']}, {machine['openssl']}")
+    file.write_text(
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
+        'font-family="sans-serif" font-size="12">\n'
+        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>\n'
+        + _text(LEFT, 24, title)
+        + "\n".join(lines)
+        + "\n</svg>\n"
+    )
+
+
+def _curve(points: Sequence[tuple[float, float, float]]) -> Iterator[str]:
+    highest = max(p99 for _, _, p99 in points)
+    yield _text(LEFT, TOP - 14, "latency (ms) against load (share of capacity), 1 worker")
+    yield (
+        f'<path d="M{LEFT} {TOP}V{BOTTOM}H{RIGHT}" fill="none" stroke="black"/>'
+        + _text(LEFT - 45, TOP + 4, f"{highest:.1f}")
+        + _text(LEFT - 45, BOTTOM, "0")
+    )
+    for name, at, color in (("p50", 1, "#4c72b0"), ("p99", 2, "#c44e52")):
+        across = [LEFT + each[0] * (RIGHT - LEFT) for each in points]
+        up = [BOTTOM - each[at] / highest * (BOTTOM - TOP) for each in points]
+        path = " ".join(f"{x:.0f},{y:.0f}" for x, y in zip(across, up, strict=True))
+        yield f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2"/>'
+        yield _text(RIGHT - 40, BOTTOM - 20 - 16 * at, name, color)
+    for load, _, _ in points:
+        yield _text(LEFT + load * (RIGHT - LEFT) - 10, BOTTOM + 16, f"{load:.0%}")
+
+
+def _bars(refresh: Sequence[Figure]) -> Iterator[str]:
+    """Of each server: RSA's part at the bottom, the rest of the server's, the store's."""
+    costs = {each.name: each.median for each in refresh if each.name.startswith("CPU of a ref")}
+    beds = [name.partition("(")[2].rstrip(")") for name in costs if "store alone" in name]
+    highest = max(costs.values())
+    yield _text(BARS, TOP - 14, "CPU of a refresh (us)")
+    for number, bed in enumerate(beds):
+        limit, server, store = (costs[f"CPU of a refresh, {part} ({bed})"] for part in PARTS)
+        base = float(BOTTOM)
+        for value, color in zip((limit, server - limit, store), PARTS.values(), strict=True):
+            height = value / highest * (BOTTOM - TOP)
+            base -= height
+            yield (
+                f'<rect x="{BARS + number * 80}" y="{base:.0f}" width="50" '
+                f'height="{height:.0f}" fill="{color}"/>'
+                + _text(BARS + number * 80 + 12, base + height / 2 + 4, f"{value:.0f}", "white")
+            )
+        yield _text(BARS + number * 80 - 8, BOTTOM + 16, bed)
+    for at, (name, color) in enumerate(PARTS.items()):
+        yield _text(BARS + at * 100, BOTTOM + 40, name, color)
+
+
+def _text(x: float, y: float, text: str, color: str = "black") -> str:
+    return f'<text x="{x:.0f}" y="{y:.0f}" fill="{color}">{escape(text)}</text>\n'
