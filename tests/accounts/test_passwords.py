@@ -1,13 +1,21 @@
 """Passwords: what fits, what never does, and how much argon2 goes on at once."""
 
 import asyncio
+import os
+import sys
+import threading
 from collections.abc import Callable
 
 import pytest
 from argon2 import PasswordHasher
 from support.accounts import WatchedHasher
 
-from token_server.accounts.passwords import LONGEST_PASSWORD, Passwords, recommended_hasher
+from token_server.accounts.passwords import (
+    LONGEST_PASSWORD,
+    NICENESS,
+    Passwords,
+    recommended_hasher,
+)
 from token_server.problems import Problem
 from token_server.tokens.refusals import Overloaded
 
@@ -162,3 +170,18 @@ async def test_the_event_loop_goes_on_while_argon2_runs() -> None:
         await asyncio.sleep(0)
         turns += 1
     assert turns > 10
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
+async def test_hashing_gives_way_to_everything_else() -> None:
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    priorities: list[int] = []
+
+    class Looking(WatchedHasher):
+        def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
+            priorities.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+            return super().hash(password, salt=salt)
+
+    await Passwords(hasher=Looking()).hash("password")
+    assert priorities[-1] == NICENESS
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before

@@ -5,7 +5,9 @@ one character, another as two, and the person typed the same thing on both.
 """
 
 import asyncio
+import os
 import secrets
+import sys
 import threading
 import unicodedata
 from collections.abc import Callable
@@ -31,6 +33,9 @@ def recommended_hasher() -> PasswordHasher:
     )
 
 
+NICENESS = 15
+
+
 class Passwords:
     """`slots` of argon2 at once, `waiting` more in a queue, and whoever comes then is refused.
 
@@ -41,7 +46,9 @@ class Passwords:
         self, *, hasher: PasswordHasher | None = None, slots: int = 2, waiting: int = 64
     ) -> None:
         self._hasher = hasher or recommended_hasher()
-        self._threads = ThreadPoolExecutor(slots, thread_name_prefix="argon2")
+        self._threads = ThreadPoolExecutor(
+            slots, thread_name_prefix="argon2", initializer=_give_way
+        )
         self._places = threading.BoundedSemaphore(slots + waiting)
         self._hash_of_nobody = self._hasher.hash(secrets.token_bytes(32))
 
@@ -93,6 +100,12 @@ class Passwords:
         except VerificationError as no_memory:
             # Not a wrong password: nobody may be told so, or be locked out for it.
             raise Overloaded from no_memory
+
+
+def _give_way() -> None:
+    """A log-in takes a core for fifty times as long as a refresh: it takes what those leave."""
+    if sys.platform == "linux":  # Elsewhere a thread has no priority of its own.
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 def _bytes_of(password: str) -> bytes | None:
