@@ -86,6 +86,18 @@ class TokenPair:
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
     session: Session
+    scope: str | None = None
+    """Of the access token, parted by one space; None: it has none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedAccessToken:
+    """An access token that comes alone."""
+
+    access_token: str = field(repr=False)
+    issued_at: datetime
+    expires_at: datetime
+    scope: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,6 @@ from token_server.tokens.model import (
     Session,
     SessionId,
     Subject,
-    TokenPair,
     UnverifiedToken,
 )
 
@@ -240,32 +239,6 @@ class JwkSet(Protocol):
 class VerifierLog(Protocol):
     def fetched(self, address: str, user_agent: str, newest: Kid) -> None:
         """Note who has the set with this key now; never waits, and costs next to nothing."""
-
-
-class Readiness(Protocol):
-    async def __call__(self) -> None:
-        """Raises: TemporarilyUnavailable, where keyset or store cannot be used."""
-
-
-class LogIn(Protocol):
-    async def __call__(self, name: str, password: str, *, peer: str) -> Subject:
-        """The subject whose name and password these are.
-
-        Raises: AccountUnknown, PasswordWrong, AccountDisabled, TooManyAttempts, Overloaded,
-        StoreUnavailable. The first two take the same time.
-        """
-
-
-class Tokens(Protocol):
-    """What the wire may ask for: see rules.py."""
-
-    async def issue(
-        self, subject: Subject, *, short_term: bool, of_account: bool
-    ) -> TokenPair: ...
-
-    async def refresh(self, unverified_token: str) -> TokenPair: ...
-
-    async def log_out(self, unverified_token: str) -> None: ...
 
 
 class Fact(StrEnum):

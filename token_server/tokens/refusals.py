@@ -6,13 +6,18 @@
     │   ├── GrantUnsupported
     │   ├── BodyTooLarge
     │   ├── MediaTypeUnsupported
+    │   ├── ScopeRefused              it goes beyond what may be asked for
+    │   ├── TargetRefused             a resource or audience that may not be asked for
+    │   ├── GrantNotAllowed           a known grant that this client may not use
     │   ├── MethodNotAllowed
     │   └── PathUnknown
     ├── TokenRefused                the token is no good; a caller never learns why
     │   ├── TokenMissing  TokenMalformed  TokenForged  KeyUnknown  TokenMisplaced
     │   ├── TokenNotYetValid
     │   ├── SessionUnknown  SessionEnded  TokenReused
+    │   ├── AssertionRefused          another issuer's, as a grant
     │   └── TokenExpired              the one difference a caller is told
+    ├── ClientRefused               client authentication failed; a caller never learns why
     ├── LoginRefused                AccountUnknown  PasswordWrong  AccountDisabled
     ├── TooManyAttempts
     ├── TemporarilyUnavailable      StoreUnavailable  StoreMemoryLost  SigningKeyMissing
@@ -59,6 +64,22 @@ class RequestMalformed(RequestRefused):
 
 class GrantUnsupported(RequestRefused):
     reason = "grant_unsupported"
+
+
+class GrantNotAllowed(RequestRefused):
+    reason = "grant_not_allowed"
+
+
+class ScopeRefused(RequestRefused):
+    """RFC 6749 §5.2, invalid_scope."""
+
+    reason = "scope_refused"
+
+
+class TargetRefused(RequestRefused):
+    """RFC 8707 §2, invalid_target."""
+
+    reason = "target_refused"
 
 
 class BodyTooLarge(RequestRefused):
@@ -133,6 +154,26 @@ class TokenReused(TokenRefused):
     """A spent token shown when it may not be: its session has just been ended."""
 
     reason = "token_reused"
+
+
+class AssertionRefused(TokenRefused):
+    """`because` is for the audit line, in constant words."""
+
+    reason = "assertion_refused"
+
+    def __init__(self, because: str) -> None:
+        super().__init__(because)
+        self.about(because=because)
+
+
+class ClientRefused(Refusal):
+    """`because` is for the audit line, in constant words: a caller is told nothing of it."""
+
+    reason = "client_refused"
+
+    def __init__(self, because: str) -> None:
+        super().__init__(because)
+        self.about(because=because)
 
 
 class LoginRefused(Refusal):

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from structlog.contextvars import bound_contextvars
 
-from token_server.tokens.ports import Audit, Tokens
+from token_server.tokens.ports import Audit
 from token_server.tokens.refusals import (
     Refusal,
     RequestMalformed,
@@ -15,6 +15,7 @@ from token_server.tokens.refusals import (
     TokenMissing,
     TokenRefused,
 )
+from token_server.tokens.services import Tokens
 from token_server.web.dialects import camel
 from token_server.web.refused import refused
 from token_server.web.wire import json_answer, no_content, peer_of, read_body

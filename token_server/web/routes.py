@@ -6,15 +6,8 @@ from dataclasses import dataclass
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
-from token_server.tokens.ports import (
-    Audit,
-    Clock,
-    JwkSet,
-    LogIn,
-    Readiness,
-    Tokens,
-    VerifierLog,
-)
+from token_server.tokens.ports import Audit, Clock, JwkSet, VerifierLog
+from token_server.tokens.services import LogIn, Readiness, Tokens
 from token_server.web.health import Ready, live
 from token_server.web.logout import LogOut
 from token_server.web.paths import Methods, OneSpelling, unknown_path

@@ -5,8 +5,9 @@ from starlette.responses import Response
 from structlog.contextvars import bound_contextvars
 
 from token_server.tokens.model import TokenPair
-from token_server.tokens.ports import Audit, LogIn, Tokens
+from token_server.tokens.ports import Audit
 from token_server.tokens.refusals import Refusal, TokenRefused
+from token_server.tokens.services import LogIn, Tokens
 from token_server.web.dialects import camel, rfc6749
 from token_server.web.dialects.dialect import Dialect, LogInRequest, RefreshRequest
 from token_server.web.dialects.form import names_grant
