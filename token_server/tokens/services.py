@@ -7,6 +7,7 @@ from typing import Protocol
 
 from token_server.tokens.clients import NOTHING_MORE, Asked, Client
 from token_server.tokens.model import IssuedAccessToken, Subject, TokenPair
+from token_server.tokens.profiles import ClaimsAbout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,7 @@ class Tokens(Protocol):
         reusable: bool = False,
         client: Client | None = None,
         asked: Asked = NOTHING_MORE,
+        claims_about: ClaimsAbout | None = None,
     ) -> TokenPair:
         """Begin a session. `reusable` counts where its client says nothing about it.
 
@@ -67,7 +69,12 @@ class Tokens(Protocol):
         """
 
     async def refresh(
-        self, unverified_token: str, *, client: Client | None = None, asked: Asked = NOTHING_MORE
+        self,
+        unverified_token: str,
+        *,
+        client: Client | None = None,
+        asked: Asked = NOTHING_MORE,
+        claims_about: ClaimsAbout | None = None,
     ) -> TokenPair:
         """Of a reusable session the refresh token that was shown comes back.
 
