@@ -36,16 +36,24 @@ class Refuse(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dialect:
+class Spelling:
+    """How one wire form says no, and what the audit log calls it."""
+
     name: str
     """As the setting DIALECTS knows it."""
     spelling: str
-    parse: Callable[[Fields], TokenRequest]
-    """Raises: RequestMalformed, GrantUnsupported."""
-    render: Callable[[TokenPair], Response]
     refuse: Refuse
 
     @property
     def told(self) -> dict[str, str]:
         """How the audit log names it."""
         return {"dialect": self.name, "spelling": self.spelling}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect(Spelling):
+    """One whose answers need nothing but the pair."""
+
+    parse: Callable[[Fields], TokenRequest]
+    """Raises: RequestMalformed, GrantUnsupported."""
+    render: Callable[[TokenPair], Response]
