@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,8 +12,18 @@ from structlog.contextvars import get_contextvars
 
 from support.moments import MovableClock
 from token_server.audit import AuditLog
-from token_server.tokens.model import EndReason, Kid, Session, SessionId, Subject, TokenPair
+from token_server.tokens.clients import NOTHING_MORE, Asked, Client
+from token_server.tokens.model import (
+    EndReason,
+    IssuedAccessToken,
+    Kid,
+    Session,
+    SessionId,
+    Subject,
+    TokenPair,
+)
 from token_server.tokens.ports import JwkSetDocument
+from token_server.tokens.profiles import ClaimsAbout
 from token_server.tokens.refusals import (
     AccountDisabled,
     AccountUnknown,
@@ -55,6 +66,15 @@ def pair(
     )
 
 
+def alone(access_token: str, *, scope: str | None = None) -> IssuedAccessToken:
+    return IssuedAccessToken(
+        access_token=access_token,
+        issued_at=ISSUED_AT,
+        expires_at=ISSUED_AT + timedelta(minutes=30),
+        scope=scope,
+    )
+
+
 @dataclass
 class Ledger:
     """Tokens by what they lead to; log-outs and calls are written down."""
@@ -76,8 +96,19 @@ class Ledger:
     contexts: list[dict[str, Any]] = field(default_factory=list)
     """What the audit log would have added to a fact that the rules record."""
     ended: list[str] = field(default_factory=list)
+    revoked: list[str] = field(default_factory=list)
 
-    async def issue(self, subject: Subject, *, short_term: bool, of_account: bool) -> TokenPair:
+    async def issue(  # noqa: PLR0913 - as the port
+        self,
+        subject: Subject,
+        *,
+        of_account: bool,
+        short_term: bool = False,
+        reusable: bool = False,  # noqa: ARG002 - as the port
+        client: Client | None = None,  # noqa: ARG002 - as the port
+        asked: Asked = NOTHING_MORE,  # noqa: ARG002 - as the port
+        claims_about: ClaimsAbout | None = None,  # noqa: ARG002 - as the port
+    ) -> TokenPair:
         assert of_account
         number = "short" if short_term else "1"
         return pair(
@@ -87,7 +118,14 @@ class Ledger:
             short_term=short_term,
         )
 
-    async def refresh(self, unverified_token: str) -> TokenPair:
+    async def refresh(
+        self,
+        unverified_token: str,
+        *,
+        client: Client | None = None,  # noqa: ARG002 - as the port
+        asked: Asked = NOTHING_MORE,  # noqa: ARG002 - as the port
+        claims_about: ClaimsAbout | None = None,  # noqa: ARG002 - as the port
+    ) -> TokenPair:
         self.refreshed.append(unverified_token)
         self.contexts.append(get_contextvars())
         if unverified_token in self.faults:
@@ -103,6 +141,36 @@ class Ledger:
         if not unverified_token.startswith("access."):
             raise TokenForged
         self.ended.append(unverified_token)
+
+    async def client_credentials(self, client: Client, asked: Asked) -> IssuedAccessToken:
+        return alone(f"access.{client.client_id}", scope=asked.scope)
+
+    async def exchange(
+        self,
+        client: Client,  # noqa: ARG002 - as the port
+        unverified_subject_token: str,
+        asked: Asked,
+        *,
+        unverified_actor_token: str | None = None,  # noqa: ARG002 - as the port
+    ) -> IssuedAccessToken:
+        if unverified_subject_token in self.faults:
+            raise self.faults[unverified_subject_token]
+        return alone(f"exchanged.{unverified_subject_token}", scope=asked.scope)
+
+    async def revoke(self, unverified_token: str, *, client: Client | None) -> None:  # noqa: ARG002 - as the port
+        if unverified_token in self.faults:
+            raise self.faults[unverified_token]
+        self.revoked.append(unverified_token)
+
+    async def introspect(
+        self,
+        unverified_token: str,
+        *,
+        client: Client,  # noqa: ARG002 - as the port
+    ) -> Mapping[str, object] | None:
+        if unverified_token in self.faults:
+            raise self.faults[unverified_token]
+        return {"sub": "alice"} if unverified_token.startswith("access.") else None
 
 
 class Doorman:

@@ -2,11 +2,8 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NewType
 
-from token_server.tokens.model import Policy
-
-ClientId = NewType("ClientId", str)
+from token_server.tokens.model import ClientId, Policy
 
 
 class AuthMethod(StrEnum):

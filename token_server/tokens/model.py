@@ -9,6 +9,7 @@ Subject = NewType("Subject", str)
 SessionId = NewType("SessionId", str)
 TokenId = NewType("TokenId", str)
 Kid = NewType("Kid", str)
+ClientId = NewType("ClientId", str)
 Attempt = NewType("Attempt", str)
 
 LEEWAY = timedelta(seconds=30)

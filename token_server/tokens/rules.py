@@ -4,7 +4,7 @@ Which outcome a shown refresh token has stands at the head of `store/scripts/ref
 decided there, in one step with what it changes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import assert_never
@@ -15,9 +15,11 @@ from token_server.tokens.claims import (
     read_refresh_token,
     refresh_claims,
 )
+from token_server.tokens.clients import NOTHING_MORE, Asked, Client
 from token_server.tokens.identity import TokenIds
 from token_server.tokens.model import (
     EndReason,
+    IssuedAccessToken,
     Kid,
     NewSession,
     Policy,
@@ -46,6 +48,7 @@ from token_server.tokens.ports import (
     Signer,
     Unknown,
 )
+from token_server.tokens.profiles import ClaimsAbout
 from token_server.tokens.refusals import (
     AccountDisabled,
     KeyUnknown,
@@ -86,7 +89,17 @@ class TokenRules:
         self._policy = policy
         self._issuer = issuer
 
-    async def issue(self, subject: Subject, *, short_term: bool, of_account: bool) -> TokenPair:
+    async def issue(  # noqa: PLR0913 - each by its name
+        self,
+        subject: Subject,
+        *,
+        of_account: bool,
+        short_term: bool = False,
+        reusable: bool = False,  # noqa: ARG002 - being built
+        client: Client | None = None,  # noqa: ARG002 - being built
+        asked: Asked = NOTHING_MORE,  # noqa: ARG002 - being built
+        claims_about: ClaimsAbout | None = None,  # noqa: ARG002 - being built
+    ) -> TokenPair:
         """Begin a session and hand out its first pair.
 
         Raises: AccountDisabled, TemporarilyUnavailable.
@@ -107,7 +120,14 @@ class TokenRules:
         self._audit.record(Fact.SESSION_BEGUN, **_ids_of(begun))
         return await self._pair(begun, now)
 
-    async def refresh(self, unverified_token: str) -> TokenPair:
+    async def refresh(
+        self,
+        unverified_token: str,
+        *,
+        client: Client | None = None,  # noqa: ARG002 - being built
+        asked: Asked = NOTHING_MORE,  # noqa: ARG002 - being built
+        claims_about: ClaimsAbout | None = None,  # noqa: ARG002 - being built
+    ) -> TokenPair:
         """Exchange a refresh token for the pair that is its due (RFC 6749 §6).
 
         Raises: TokenRefused, TemporarilyUnavailable.
@@ -150,6 +170,27 @@ class TokenRules:
                 raise SessionUnknown().about(**ids)
             case _:
                 assert_never(ending)
+
+    async def client_credentials(self, client: Client, asked: Asked) -> IssuedAccessToken:
+        raise NotImplementedError
+
+    async def exchange(
+        self,
+        client: Client,
+        unverified_subject_token: str,
+        asked: Asked,
+        *,
+        unverified_actor_token: str | None = None,
+    ) -> IssuedAccessToken:
+        raise NotImplementedError
+
+    async def revoke(self, unverified_token: str, *, client: Client | None) -> None:
+        raise NotImplementedError
+
+    async def introspect(
+        self, unverified_token: str, *, client: Client
+    ) -> Mapping[str, object] | None:
+        raise NotImplementedError
 
     async def _genuine_refresh_token(self, unverified_token: str, now: datetime) -> RefreshToken:
         # Cheapest first: there are clients that repeat a dead token for days.
