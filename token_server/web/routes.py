@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 
 from token_server.tokens.ports import Audit, Clock, JwkSet, VerifierLog
 from token_server.tokens.services import LogIn, Readiness, Tokens
+from token_server.web.exchange import Exchange
 from token_server.web.health import Ready, live
 from token_server.web.logout import LogOut
 from token_server.web.paths import Methods, OneSpelling, unknown_path
@@ -39,12 +40,10 @@ def build_app(doors: Doors) -> ASGIApp:
 
 
 def _routes(doors: Doors) -> list[Route]:
-    token = TokenEndpoint(
-        tokens=doors.tokens,
-        log_in=doors.log_in,
-        audit=doors.audit,
-        repeats=RepeatedRefusals(doors.clock),
+    exchange = Exchange(
+        tokens=doors.tokens, log_in=doors.log_in, repeats=RepeatedRefusals(doors.clock)
     )
+    token = TokenEndpoint(exchange=exchange, audit=doors.audit)
     log_out = LogOut(tokens=doors.tokens, audit=doors.audit)
     jwk_set = JwkSetEndpoint(jwk_set=doors.jwk_set, verifiers=doors.verifiers, clock=doors.clock)
     form = [

@@ -6,26 +6,21 @@ from structlog.contextvars import bound_contextvars
 
 from token_server.tokens.model import TokenPair
 from token_server.tokens.ports import Audit
-from token_server.tokens.refusals import Refusal, TokenRefused
-from token_server.tokens.services import LogIn, Tokens
+from token_server.tokens.refusals import Refusal
 from token_server.web.dialects import camel, rfc6749
 from token_server.web.dialects.dialect import Dialect, LogInRequest, RefreshRequest
 from token_server.web.dialects.form import names_grant
+from token_server.web.exchange import Exchange
 from token_server.web.refused import refused
-from token_server.web.repeats import RepeatedRefusals
 from token_server.web.wire import Fields, check_still_there, peer_of, read_fields
 
 
 class TokenEndpoint:
     """Exchanges a refresh token, or a user name and a password, for a pair."""
 
-    def __init__(
-        self, *, tokens: Tokens, log_in: LogIn, audit: Audit, repeats: RepeatedRefusals
-    ) -> None:
-        self._tokens = tokens
-        self._log_in = log_in
+    def __init__(self, *, exchange: Exchange, audit: Audit) -> None:
+        self._exchange = exchange
         self._audit = audit
-        self._repeats = repeats
 
     async def __call__(self, request: Request) -> Response:
         peer = peer_of(request)
@@ -43,20 +38,9 @@ class TokenEndpoint:
     async def _pair(self, fields: Fields, dialect: Dialect, peer: str) -> TokenPair:
         match dialect.parse(fields):
             case RefreshRequest(refresh_token=refresh_token):
-                return await self._refresh(refresh_token)
-            case LogInRequest() as asked:
-                subject = await self._log_in(asked.name, asked.password, peer=peer)
-                return await self._tokens.issue(
-                    subject, short_term=asked.short_term, of_account=True
-                )
-
-    async def _refresh(self, refresh_token: str) -> TokenPair:
-        self._repeats.check(refresh_token)
-        try:
-            return await self._tokens.refresh(refresh_token)
-        except TokenRefused:
-            self._repeats.note(refresh_token)
-            raise
+                return await self._exchange.refresh(refresh_token)
+            case LogInRequest() as who:
+                return await self._exchange.log_in(who, peer=peer)
 
 
 def spelling_of(fields: Fields) -> Dialect:

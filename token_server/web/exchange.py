@@ -1,0 +1,56 @@
+"""The steps that all dialects share, once a request is understood: refresh, and log in."""
+
+from token_server.tokens.clients import NOTHING_MORE, Asked, Client
+from token_server.tokens.model import TokenPair
+from token_server.tokens.profiles import ClaimsAbout
+from token_server.tokens.refusals import TokenRefused
+from token_server.tokens.services import LogIn, Tokens
+from token_server.web.dialects.dialect import LogInRequest
+from token_server.web.repeats import RepeatedRefusals
+
+
+class Exchange:
+    """A refresh token, or a user name and a password, for a pair."""
+
+    def __init__(self, *, tokens: Tokens, log_in: LogIn, repeats: RepeatedRefusals) -> None:
+        self._tokens = tokens
+        self._log_in = log_in
+        self._repeats = repeats
+
+    async def refresh(
+        self,
+        refresh_token: str,
+        *,
+        client: Client | None = None,
+        asked: Asked = NOTHING_MORE,
+        claims_about: ClaimsAbout | None = None,
+    ) -> TokenPair:
+        self._repeats.check(refresh_token)
+        try:
+            return await self._tokens.refresh(
+                refresh_token, client=client, asked=asked, claims_about=claims_about
+            )
+        except TokenRefused:
+            self._repeats.note(refresh_token)
+            raise
+
+    async def log_in(  # noqa: PLR0913 - each by its name
+        self,
+        who: LogInRequest,
+        *,
+        peer: str,
+        reusable: bool = False,
+        client: Client | None = None,
+        asked: Asked = NOTHING_MORE,
+        claims_about: ClaimsAbout | None = None,
+    ) -> TokenPair:
+        subject = await self._log_in(who.name, who.password, peer=peer)
+        return await self._tokens.issue(
+            subject,
+            of_account=True,
+            short_term=who.short_term,
+            reusable=reusable,
+            client=client,
+            asked=asked,
+            claims_about=claims_about,
+        )
