@@ -14,7 +14,7 @@ from support.keys import (
 
 from token_server.signing.lifecycle import Keyset
 from token_server.signing.signer import KeysetSigner
-from token_server.tokens.model import Kid
+from token_server.tokens.model import Kid, TokenType
 from token_server.tokens.ports import Signer
 from token_server.tokens.refusals import KeyUnknown
 
@@ -79,6 +79,14 @@ def test_tokens_of_a_revoked_key_are_refused_on_any_clock() -> None:
     for now in (NOW, ROTATION):
         with pytest.raises(KeyUnknown):
             signer.verify(signer.unpack(token), now)
+
+
+@pytest.mark.parametrize("typ", TokenType)
+def test_each_type_of_token_is_read_as_what_it_was_signed_as(typ: TokenType) -> None:
+    signer = signer_of(fresh_keyset(), 0, 1)
+    unverified = signer.unpack(signer.sign(CLAIMS, kid=public_key(0).kid, now=NOW, typ=typ))
+    signer.verify(unverified, NOW)
+    assert (unverified.kid, unverified.typ) == (public_key(0).kid, typ)
 
 
 def test_a_private_key_shows_in_no_repr() -> None:

@@ -101,12 +101,21 @@ class IssuedAccessToken:
     scope: str | None
 
 
+class TokenType(StrEnum):
+    """The header's `typ`."""
+
+    JWT = "JWT"
+    AT_JWT = "at+jwt"
+    """An access token of RFC 9068."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnverifiedToken:
     """A compact JWS taken apart; its signature was not looked at."""
 
     compact: str = field(repr=False)
     kid: Kid
+    typ: TokenType
     unverified_claims: dict[str, object] = field(repr=False)
 
 

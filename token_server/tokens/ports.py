@@ -17,6 +17,7 @@ from token_server.tokens.model import (
     Session,
     SessionId,
     Subject,
+    TokenType,
     UnverifiedToken,
 )
 
@@ -44,7 +45,14 @@ class Signer(Protocol):
     def kid_for(self, kid: Kid, now: datetime) -> Kid:
         """That key, or the active one where that key may no longer sign."""
 
-    def sign(self, claims: Mapping[str, object], *, kid: Kid, now: datetime) -> str:
+    def sign(
+        self,
+        claims: Mapping[str, object],
+        *,
+        kid: Kid,
+        now: datetime,
+        typ: TokenType = TokenType.JWT,
+    ) -> str:
         """A compact JWS by the key that `kid_for` names."""
 
     def unpack(self, unverified_token: str) -> UnverifiedToken:
