@@ -1,7 +1,8 @@
 """Registered clients and what a request may ask for: values, valid once made."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Self
 
 from token_server.tokens.model import ClientId, Policy
 
@@ -56,6 +57,13 @@ class Client:
     on_reuse: OnReuse
     introspects_any: bool
     """Whether it may know about tokens that are not its own."""
+
+    def limited_to(self, scope: str | None) -> Self:
+        """The same client, where whoever vouches for a subject allows no more than this."""
+        if scope is None:
+            return self
+        allowed = scope.split(" ")
+        return replace(self, scope=tuple(name for name in self.scope if name in allowed))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
