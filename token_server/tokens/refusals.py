@@ -3,6 +3,7 @@
     Refusal
     ├── RequestRefused              the request itself is no good
     │   ├── RequestMalformed          incomplete, repeated member, undecodable
+    │   │   └── MembersRefused          those that are missing or no text, by name
     │   ├── GrantUnsupported
     │   ├── BodyTooLarge
     │   ├── MediaTypeUnsupported
@@ -14,7 +15,7 @@
     ├── TokenRefused                the token is no good; a caller never learns why
     │   ├── TokenMissing  TokenMalformed  TokenForged  KeyUnknown  TokenMisplaced
     │   ├── TokenNotYetValid
-    │   ├── SessionUnknown  SessionEnded  TokenReused
+    │   ├── SessionUnknown  SessionEnded  TokenReused  TokenSpent  TokenRevoked
     │   ├── AssertionRefused          another issuer's, as a grant
     │   └── TokenExpired              the one difference a caller is told
     ├── ClientRefused               client authentication failed; a caller never learns why
@@ -27,6 +28,7 @@
 A class's `reason` and `ids` go to the audit line; its text goes nowhere.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import ClassVar, Self
 
@@ -60,6 +62,16 @@ class RequestMalformed(RequestRefused):
     def __init__(self, fault: str) -> None:
         super().__init__(fault)
         self.fault = fault
+
+
+class MembersRefused(RequestMalformed):
+    """`faults` says by member what is wrong with it, in constant words."""
+
+    reason = "members_refused"
+
+    def __init__(self, faults: Mapping[str, str]) -> None:
+        super().__init__(" ".join(faults.values()))
+        self.faults = faults
 
 
 class GrantUnsupported(RequestRefused):
@@ -125,7 +137,7 @@ class KeyUnknown(TokenRefused):
 
 
 class TokenMisplaced(TokenRefused):
-    """An access token where a refresh token belongs, the reverse, or another issuer's."""
+    """An access token where a refresh token belongs, the reverse, another issuer's or client's."""
 
     reason = "token_misplaced"
 
@@ -154,6 +166,18 @@ class TokenReused(TokenRefused):
     """A spent token shown when it may not be: its session has just been ended."""
 
     reason = "token_reused"
+
+
+class TokenSpent(TokenRefused):
+    """As TokenReused, but its client is of the milder policy: its session goes on."""
+
+    reason = "token_spent"
+
+
+class TokenRevoked(TokenRefused):
+    """An access token that was revoked alone (RFC 7009); its session may go on."""
+
+    reason = "token_revoked"
 
 
 class AssertionRefused(TokenRefused):

@@ -14,11 +14,11 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Methods:
-    """The handlers of one path by method; who serves GET serves HEAD."""
+    """The handlers of one path by method; who serves GET serves HEAD, as a rule."""
 
-    def __init__(self, **handlers: Handler) -> None:
+    def __init__(self, *, head: bool = True, **handlers: Handler) -> None:
         self._handlers = dict(handlers)
-        if "GET" in handlers:
+        if head and "GET" in handlers:
             self._handlers["HEAD"] = handlers["GET"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
