@@ -149,6 +149,9 @@ def paths(clock: Clock) -> Paths:
 
 
 def _names_in_body(sent: Sent) -> Mapping[str, object]:
+    # Clients that send no body may name a media type nevertheless.
+    if not sent.body:
+        return {}
     if sent.headers.get("content-type", "").lower().startswith(FORM):
         return members(parse_fields(sent.body))
     return read_members(sent)
