@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 from structlog.contextvars import get_contextvars
 
+from support.client_desk import ClientDesk
 from support.moments import MovableClock
 from token_server.audit import AuditLog
 from token_server.tokens.clients import NOTHING_MORE, Asked, Client
@@ -23,7 +24,7 @@ from token_server.tokens.model import (
     TokenPair,
 )
 from token_server.tokens.ports import JwkSetDocument
-from token_server.tokens.profiles import ClaimsAbout
+from token_server.tokens.profiles import ClaimsAbout, Profile
 from token_server.tokens.refusals import (
     AccountDisabled,
     AccountUnknown,
@@ -44,7 +45,12 @@ ISSUED_AT = datetime(2022, 11, 1, 13, 13, 43, 782615, UTC)
 
 
 def pair(
-    access_token: str, refresh_token: str, *, subject: str = "alice", short_term: bool = False
+    access_token: str,
+    refresh_token: str,
+    *,
+    subject: str = "alice",
+    short_term: bool = False,
+    scope: str | None = None,
 ) -> TokenPair:
     """A pair with the documented moments."""
     return TokenPair(
@@ -63,6 +69,7 @@ def pair(
             + (timedelta(minutes=45) if short_term else timedelta(hours=24)),
             kid=Kid("k1"),
         ),
+        scope=scope,
     )
 
 
@@ -96,7 +103,13 @@ class Ledger:
     contexts: list[dict[str, Any]] = field(default_factory=list)
     """What the audit log would have added to a fact that the rules record."""
     ended: list[str] = field(default_factory=list)
+    claims: list[Mapping[str, object]] = field(default_factory=list)
+    """What the dialects had to say of a subject."""
+    reusable: bool | None = None
+    """As the last log-in had it."""
     revoked: list[str] = field(default_factory=list)
+    calls: list[tuple[str, Client | None, Asked]] = field(default_factory=list)
+    """What was asked for, by whom, beyond the grant."""
 
     async def issue(  # noqa: PLR0913 - as the port
         self,
@@ -104,35 +117,46 @@ class Ledger:
         *,
         of_account: bool,
         short_term: bool = False,
-        reusable: bool = False,  # noqa: ARG002 - as the port
-        client: Client | None = None,  # noqa: ARG002 - as the port
-        asked: Asked = NOTHING_MORE,  # noqa: ARG002 - as the port
-        claims_about: ClaimsAbout | None = None,  # noqa: ARG002 - as the port
+        reusable: bool = False,
+        client: Client | None = None,
+        asked: Asked = NOTHING_MORE,
+        claims_about: ClaimsAbout | None = None,
     ) -> TokenPair:
-        assert of_account
+        assert of_account or client
+        self.calls.append(("issue", client, asked))
+        self.reusable = reusable
+        await self._introduce(subject, claims_about)
         number = "short" if short_term else "1"
         return pair(
             f"access.{subject}.{number}",
             f"refresh.{subject}.{number}",
             subject=subject,
             short_term=short_term,
+            scope=asked.scope,
         )
+
+    async def _introduce(self, subject: Subject, claims_about: ClaimsAbout | None) -> None:
+        if claims_about:
+            self.claims.append(await claims_about(subject))
 
     async def refresh(
         self,
         unverified_token: str,
         *,
-        client: Client | None = None,  # noqa: ARG002 - as the port
-        asked: Asked = NOTHING_MORE,  # noqa: ARG002 - as the port
-        claims_about: ClaimsAbout | None = None,  # noqa: ARG002 - as the port
+        client: Client | None = None,
+        asked: Asked = NOTHING_MORE,
+        claims_about: ClaimsAbout | None = None,
     ) -> TokenPair:
+        self.calls.append(("refresh", client, asked))
         self.refreshed.append(unverified_token)
         self.contexts.append(get_contextvars())
         if unverified_token in self.faults:
             raise self.faults[unverified_token]
         if unverified_token not in self.pairs:
             raise SessionUnknown
-        return self.pairs[unverified_token]
+        found = self.pairs[unverified_token]
+        await self._introduce(found.session.subject, claims_about)
+        return found
 
     async def log_out(self, unverified_token: str) -> None:
         self.contexts.append(get_contextvars())
@@ -143,21 +167,24 @@ class Ledger:
         self.ended.append(unverified_token)
 
     async def client_credentials(self, client: Client, asked: Asked) -> IssuedAccessToken:
+        self.calls.append(("client_credentials", client, asked))
         return alone(f"access.{client.client_id}", scope=asked.scope)
 
     async def exchange(
         self,
-        client: Client,  # noqa: ARG002 - as the port
+        client: Client,
         unverified_subject_token: str,
         asked: Asked,
         *,
-        unverified_actor_token: str | None = None,  # noqa: ARG002 - as the port
+        unverified_actor_token: str | None = None,
     ) -> IssuedAccessToken:
+        self.calls.append((f"exchange, actor {unverified_actor_token}", client, asked))
         if unverified_subject_token in self.faults:
             raise self.faults[unverified_subject_token]
         return alone(f"exchanged.{unverified_subject_token}", scope=asked.scope)
 
-    async def revoke(self, unverified_token: str, *, client: Client | None) -> None:  # noqa: ARG002 - as the port
+    async def revoke(self, unverified_token: str, *, client: Client | None) -> None:
+        self.calls.append(("revoke", client, NOTHING_MORE))
         if unverified_token in self.faults:
             raise self.faults[unverified_token]
         self.revoked.append(unverified_token)
@@ -166,8 +193,9 @@ class Ledger:
         self,
         unverified_token: str,
         *,
-        client: Client,  # noqa: ARG002 - as the port
+        client: Client,
     ) -> Mapping[str, object] | None:
+        self.calls.append(("introspect", client, NOTHING_MORE))
         if unverified_token in self.faults:
             raise self.faults[unverified_token]
         return {"sub": "alice"} if unverified_token.startswith("access.") else None
@@ -204,6 +232,27 @@ class VerifiersSeen:
         self.seen.append((address, user_agent, newest))
 
 
+class KnownProfiles:
+    """Alice has said little; whoever has the documented profile shows what a full one becomes."""
+
+    def __init__(self) -> None:
+        self.documents: dict[str, dict[str, object]] = {"alice": {"email": "alice@example.org"}}
+        self.asked: list[str] = []
+        self.fault: Refusal | None = None
+
+    async def __call__(self, subject: Subject) -> Profile:
+        self.asked.append(subject)
+        if self.fault:
+            raise self.fault
+        return Profile(
+            subject=subject,
+            document=self.documents.get(subject, {}),
+            created_at=ISSUED_AT,
+            updated_at=ISSUED_AT,
+            password_updated_at=ISSUED_AT,
+        )
+
+
 @dataclass
 class WebRoom:
     """The app as it is built, and everything that it told."""
@@ -211,6 +260,10 @@ class WebRoom:
     ledger: Ledger = field(default_factory=Ledger)
     clock: MovableClock = field(default_factory=MovableClock)
     verifiers: VerifiersSeen = field(default_factory=VerifiersSeen)
+    clients: ClientDesk = field(default_factory=ClientDesk)
+    profiles: KnownProfiles = field(default_factory=KnownProfiles)
+    dialects: tuple[str, ...] = ("form", "json", "header")
+    cors_origins: tuple[str, ...] = ()
     unready: Refusal | None = None
     audit_lines: io.StringIO = field(default_factory=io.StringIO)
 
@@ -219,12 +272,19 @@ class WebRoom:
             Doors(
                 tokens=self.ledger,
                 log_in=Doorman(),
+                clients=self.clients,
+                authentication=self.clients.authenticate,
+                assertions=self.clients.assertions,
+                issuer="http://issuer.test",
                 audit=AuditLog(self.audit_lines, clock=self.clock),
                 jwk_set=PublishedKeys(),
                 verifiers=self.verifiers,
                 readiness=self.ready,
                 clock=self.clock,
-                dialects=("form",),
+                dialects=self.dialects,
+                reusable=("header",),
+                profiles=self.profiles,
+                cors_origins=self.cors_origins,
             )
         )
         self.client = httpx.AsyncClient(

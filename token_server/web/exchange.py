@@ -25,13 +25,14 @@ class Exchange:
         asked: Asked = NOTHING_MORE,
         claims_about: ClaimsAbout | None = None,
     ) -> TokenPair:
-        self._repeats.check(refresh_token)
+        shown = _shown(refresh_token, client)
+        self._repeats.check(shown)
         try:
             return await self._tokens.refresh(
                 refresh_token, client=client, asked=asked, claims_about=claims_about
             )
         except TokenRefused:
-            self._repeats.note(refresh_token)
+            self._repeats.note(shown)
             raise
 
     async def log_in(  # noqa: PLR0913 - each by its name
@@ -54,3 +55,9 @@ class Exchange:
             asked=asked,
             claims_about=claims_about,
         )
+
+
+def _shown(refresh_token: str, client: Client | None) -> str:
+    """Counted by who shows it: no other client can have the one refused whose token it is."""
+    # No client_id holds a NUL.
+    return f"{client.client_id}\0{refresh_token}" if client else refresh_token

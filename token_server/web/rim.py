@@ -41,7 +41,7 @@ class Rim:
             # Nothing was done, and nobody is there to read it; the server wants an answer.
             await Response(status_code=400)(scope, receive, send)
         except Exception as fault:  # noqa: BLE001 - the one place where all of them end
-            refuse = self._refuse_at.get(scope["path"], camel.refuse)
+            refuse = self._refuse_at.get(scope.get("path", ""), camel.refuse)
             answer = _answer_to(fault, refuse)
             # An answer cut short says by itself that it failed: the server closes the connection.
             if not begun:
