@@ -30,9 +30,10 @@ def room() -> WebRoom:
 
 async def refresh(room: WebRoom, dialect: str, token: str) -> int:
     method, path = REFRESH[dialect]
-    body = {"json": {"refresh_token": token}} if dialect == "json" else {}
-    headers = {"x-refresh-token": token} if dialect == "header" else {}
-    answer = await room.client.request(method, path, headers=headers, **body)
+    if dialect == "json":
+        answer = await room.client.request(method, path, json={"refresh_token": token})
+    else:
+        answer = await room.client.request(method, path, headers={"x-refresh-token": token})
     return answer.status_code
 
 

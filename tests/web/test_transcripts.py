@@ -87,9 +87,7 @@ def test_a_profile_that_nobody_gave_has_all_documented_members_too() -> None:
     assert (user["rank"]["images"], user["rank"]["options"]) == ([], [])
 
 
-@pytest.mark.parametrize(
-    "name", ["beside-a-bearer", "beside-a-body", "beside-a-form"]
-)
+@pytest.mark.parametrize("name", ["beside-a-bearer", "beside-a-body", "beside-a-form"])
 def test_the_header_decides_whatever_comes_beside_it(name: str) -> None:
     assert GOLDEN[f"header/refresh-{name}.http"].answer == GOLDEN["header/refresh.http"].answer
 
