@@ -20,7 +20,7 @@ from support.sessions import ALICE, POLICY, Desk, sessions_on
 
 from token_server.store import names
 from token_server.tokens.model import Attempt, EndReason
-from token_server.tokens.ports import (
+from token_server.tokens.outcomes import (
     Done,
     Ended,
     Expired,

@@ -14,7 +14,7 @@ from token_server.store.engine import Engine
 from token_server.store.session_list import SessionList
 from token_server.tokens.model import LEEWAY, EndReason, NewSession, Session, Subject
 from token_server.tokens.moments import to_micros
-from token_server.tokens.ports import (
+from token_server.tokens.outcomes import (
     AccountBarred,
     Done,
     Ended,

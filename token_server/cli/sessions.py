@@ -13,7 +13,13 @@ from token_server.store.engine import Engine
 from token_server.store.session_list import SessionList
 from token_server.system import RandomIds, system_clock
 from token_server.tokens.model import EndReason, Session, SessionId, Subject, TokenPair
-from token_server.tokens.ports import Audit, Done, Fact
+from token_server.tokens.outcomes import (
+    Done,
+)
+from token_server.tokens.ports import (
+    Audit,
+    Fact,
+)
 from token_server.web.dialects import camel
 
 

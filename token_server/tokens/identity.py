@@ -23,8 +23,9 @@ class TokenIds:
     def of_refresh_token(self, sid: SessionId, generation: int) -> TokenId:
         return self._derive("refresh", sid, generation)
 
-    def of_access_token(self, sid: SessionId, generation: int) -> TokenId:
-        return self._derive("access", sid, generation)
+    def of_access_token(self, sid: SessionId, generation: int, *, variation: str = "") -> TokenId:
+        """`variation` sets apart what else is issued for one generation."""
+        return self._derive("access", sid, generation, variation)
 
     def is_refresh_token(self, token_id: str, sid: SessionId, generation: int) -> bool:
         """Whether we derived this id; compared in constant time."""
@@ -33,7 +34,8 @@ class TokenIds:
             self.of_refresh_token(sid, generation).encode(),
         )
 
-    def _derive(self, kind: str, sid: SessionId, generation: int) -> TokenId:
-        text = f"{kind}:{sid}:{generation}".encode()
+    def _derive(self, kind: str, sid: SessionId, generation: int, variation: str = "") -> TokenId:
+        named = f"{kind}:{sid}:{generation}"
+        text = (f"{named}:{variation}" if variation else named).encode()
         digest = hmac.digest(self._store_secret, text, hashlib.sha256)
         return TokenId(str(uuid.UUID(bytes=digest[:16], version=4)))

@@ -55,6 +55,12 @@ class Session:
     access_token_expires_at: datetime
     refresh_token_expires_at: datetime
     kid: Kid
+    client_id: ClientId | None = None
+    """Whose it is; None: anybody's who holds its token."""
+    reusable: bool = False
+    """Whether a refresh hands back the refresh token that was shown."""
+    scope: str | None = None
+    """The most that its access tokens may say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +72,9 @@ class NewSession:
     short_term: bool
     kid: Kid
     began_at: datetime
+    client_id: ClientId | None = None
+    reusable: bool = False
+    scope: str | None = None
 
 
 class EndReason(StrEnum):
@@ -73,6 +82,8 @@ class EndReason(StrEnum):
 
     LOGOUT = "logout"
     OPERATOR = "operator"
+    REVOKED = "revoked"
+    """By its client, which showed one of its refresh tokens (RFC 7009)."""
     REUSE = "reuse"
     ALL_ENDED = "all_ended"
     """Covered by the subject's "not before": all its sessions were ended at once."""
@@ -132,12 +143,21 @@ class RefreshToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessToken:
-    """The claims of an access token that decide something."""
+    """What an access token says, whichever shape it has."""
 
+    typ: TokenType
     subject: Subject
-    sid: SessionId
+    sid: SessionId | None
+    """None: it belongs to no session, as a client's own."""
     token_id: TokenId
     """Its `jti`."""
+    audience: tuple[str, ...]
+    client_id: ClientId | None
+    scope: str | None
+    actors: tuple[str, ...] = ()
+    """Who acts for the subject, and for whom those acted before (RFC 8693 §4.1)."""
+    issued_at: datetime
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

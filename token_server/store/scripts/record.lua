@@ -2,6 +2,8 @@
 --   g generation   b base             t attempt that last changed it   e why it ended, if it did
 --   s short-term?  o when it began    k kid of the current pair
 --   i issued, a access token expires, r refresh token expires: the current pair's moments
+-- and where there is one:
+--   c client           w scope            u '1': the refresh token is reusable
 -- Moments and lengths are whole microseconds; a double holds them exactly up to 2^53.
 
 local LEEWAY = 30 * 1000 * 1000
@@ -11,7 +13,7 @@ local function whole(number)
 end
 
 local function read(key)
-  local names = {'g', 'b', 't', 'e', 's', 'o', 'k', 'i', 'a', 'r'}
+  local names = {'g', 'b', 't', 'e', 's', 'o', 'k', 'i', 'a', 'r', 'c', 'w', 'u'}
   local values = redis.call('HMGET', key, unpack(names))
   local record = {}
   for at, name in ipairs(names) do record[name] = values[at] end
@@ -19,7 +21,8 @@ local function read(key)
 end
 
 local function answer(outcome, record)
-  return {outcome, record.g, record.b, record.s, record.o, record.i, record.a, record.r, record.k}
+  return {outcome, record.g, record.b, record.s, record.o, record.i, record.a, record.r, record.k,
+    record.c, record.w, record.u}
 end
 
 local function all_ended(subject, began)
@@ -34,6 +37,8 @@ local function expiries(record, now, lengths)
     local cap = tonumber(record.o) + lengths[4]
     access, refresh = math.min(access, cap), math.min(refresh, cap)
   end
+  -- Its refresh token never slides, and no access token outlives what the store knows of it.
+  if record.u then access = math.min(access, tonumber(record.r or refresh)) end
   return access, refresh
 end
 
@@ -45,7 +50,7 @@ local function issue(key, subject, record, change)
   record.a, record.r = whole(access), whole(refresh)
   redis.call('HSET', key, 'g', record.g, 'b', record.b, 't', record.t, 'k', record.k,
     'i', record.i, 'a', record.a, 'r', record.r)
-  local drop_at = whole(math.ceil((refresh + LEEWAY) / 1000))
+  local drop_at = whole(math.ceil((math.max(access, refresh) + LEEWAY) / 1000))
   redis.call('PEXPIREAT', key, drop_at)
   -- To GT, a record that has no expiry yet expires never.
   if redis.call('PEXPIREAT', subject, drop_at, 'GT') == 0 and redis.call('PTTL', subject) == -1 then
