@@ -12,8 +12,11 @@ from typing import NoReturn, Self
 import structlog
 from starlette.types import ASGIApp
 
+from token_server.accounts.clients.desk import ClientDesk
+from token_server.accounts.clients.file import load_clients
 from token_server.accounts.log_in import PasswordLogIn
 from token_server.accounts.passwords import Passwords
+from token_server.accounts.profile import AccountProfiles
 from token_server.audit import AuditLog
 from token_server.logs import log_to
 from token_server.problems import Problem
@@ -30,6 +33,7 @@ from token_server.store.fitness import Fitness, check_fitness
 from token_server.store.key_expiries import StoredKeyExpiries
 from token_server.store.memory import StoreMemory, load_secret
 from token_server.store.sessions import SessionEnds, Sessions
+from token_server.store.single_use import UsedOnce
 from token_server.store.verifiers import Verifiers
 from token_server.system import RandomIds, cores, system_clock, worker_count
 from token_server.tokens.identity import TokenIds
@@ -75,6 +79,7 @@ def prepare(settings: Settings) -> bytes:
     Answers the briefing of the workers. Raises: Problem.
     """
     log_to(sys.stderr)
+    load_clients(settings.clients_file, settings.policy())
     made = keys_directory(settings).ensure_first(key_size=settings.key_size, now=system_clock())
     audit = AuditLog(sys.stdout, clock=system_clock)
     for kid in made:
@@ -112,6 +117,14 @@ async def open_app(
             await engine.probe()
 
         verifiers = Verifiers(engine)
+        clients = ClientDesk.open(
+            settings.clients_file,
+            settings.policy(),
+            issuer=settings.issuer,
+            token_endpoint=f"{settings.issuer}/api/oauth2/token",
+            single_use=UsedOnce(engine, core.memory),
+            clock=clock,
+        )
         app = build_app(
             Doors(
                 tokens=core.tokens,
@@ -122,17 +135,24 @@ async def open_app(
                     clock=clock,
                     audit=audit,
                 ),
+                clients=clients.registry,
+                authentication=clients.authentication,
+                assertions=clients.assertions,
+                issuer=settings.issuer,
                 audit=audit,
                 jwk_set=core.reload.live,
                 verifiers=verifiers,
                 readiness=check_readiness,
                 clock=clock,
                 dialects=settings.dialects,
+                reusable=_reusable_dialects(settings),
+                profiles=AccountProfiles(core.accounts),
+                cors_origins=settings.cors_origins,
             )
         )
         looking = core.reload.run(_tidier(settings, clock, audit))
-        async with _beside(looking, verifiers.keep_writing(clock)):
-            with _on_sighup(core.reload.wake):
+        async with _beside(looking, clients.registry.run(), verifiers.keep_writing(clock)):
+            with _on_sighup(core.reload.wake, clients.registry.wake):
                 yield app
 
 
@@ -228,10 +248,14 @@ async def _beside(*work: Coroutine[None, None, NoReturn]) -> AsyncIterator[None]
 
 
 @contextmanager
-def _on_sighup(do: Callable[[], None]) -> Iterator[None]:
+def _on_sighup(*wake: Callable[[], None]) -> Iterator[None]:
+    def wake_all() -> None:
+        for each in wake:
+            each()
+
     loop = asyncio.get_running_loop()
     before = signal.getsignal(signal.SIGHUP)
-    loop.add_signal_handler(signal.SIGHUP, do)
+    loop.add_signal_handler(signal.SIGHUP, wake_all)
     try:
         yield
     finally:
@@ -250,6 +274,14 @@ async def _checked_store(settings: Settings) -> AsyncIterator[tuple[Engine, Fitn
     async with connect(settings.store_url.get_secret_value()) as client:
         fitness = await check_fitness(client)
         yield Engine(client, waits_for_fsync=fitness.waits_for_fsync), fitness
+
+
+def _reusable_dialects(settings: Settings) -> list[str]:
+    policies = {
+        "json": settings.json_refresh_policy,
+        "header": settings.header_refresh_policy,
+    }
+    return [dialect for dialect, policy in policies.items() if policy == "reusable"]
 
 
 def _password_slots(settings: Settings) -> int:

@@ -35,7 +35,12 @@ from token_server.web.standard import StandardEndpoint
 from token_server.web.token import TokenEndpoint
 from token_server.web.well_known import JwkSetEndpoint
 
-_FORM_PATHS = {"/api/oauth2/token": ("POST", "DELETE"), "/api/oauth2/logout": ("POST",)}
+# Introspection is for resource servers; what anybody may read says so by itself.
+_FORM_PATHS_OF_BROWSERS = {
+    "/api/oauth2/token": ("POST", "DELETE"),
+    "/api/oauth2/logout": ("POST",),
+    "/api/oauth2/revoke": ("POST",),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +74,7 @@ def build_app(doors: Doors) -> ASGIApp:
     refuse_at = {path: one.refuse for path, methods in paths.items() for one in methods.values()}
     asked_by_browsers = {path: tuple(methods) for path, methods in paths.items()}
     if "form" in doors.dialects:
-        asked_by_browsers |= _FORM_PATHS
+        asked_by_browsers |= _FORM_PATHS_OF_BROWSERS
     rim = Rim(router, refuse_at=refuse_at)
     return OneSpelling(Cors(rim, origins=doors.cors_origins, methods_at=asked_by_browsers))
 
