@@ -117,24 +117,11 @@ async def open_app(
             await engine.probe()
 
         verifiers = Verifiers(engine)
-        clients = ClientDesk.open(
-            settings.clients_file,
-            settings.policy(),
-            issuer=settings.issuer,
-            token_endpoint=f"{settings.issuer}/api/oauth2/token",
-            single_use=UsedOnce(engine, core.memory),
-            clock=clock,
-        )
+        clients = _clients(settings, engine, core, clock)
         app = build_app(
             Doors(
                 tokens=core.tokens,
-                log_in=PasswordLogIn(
-                    accounts=core.accounts,
-                    attempts=Attempts(engine),
-                    passwords=Passwords(slots=_password_slots(settings)),
-                    clock=clock,
-                    audit=audit,
-                ),
+                log_in=_log_in(settings, engine, core, audit, clock),
                 clients=clients.registry,
                 authentication=clients.authentication,
                 assertions=clients.assertions,
@@ -218,6 +205,30 @@ def _key_times(settings: Settings) -> KeyTimes:
         longest_lifetime=max(
             policy.longest_lifetime(short_term=False), policy.longest_lifetime(short_term=True)
         ),
+    )
+
+
+def _log_in(
+    settings: Settings, engine: Engine, core: Core, audit: Audit, clock: Clock
+) -> PasswordLogIn:
+    return PasswordLogIn(
+        accounts=core.accounts,
+        attempts=Attempts(engine),
+        passwords=Passwords(slots=_password_slots(settings)),
+        clock=clock,
+        audit=audit,
+    )
+
+
+def _clients(settings: Settings, engine: Engine, core: Core, clock: Clock) -> ClientDesk:
+    """Raises: Problem."""
+    return ClientDesk.open(
+        settings.clients_file,
+        settings.policy(),
+        issuer=settings.issuer,
+        token_endpoint=f"{settings.issuer}/api/oauth2/token",
+        single_use=UsedOnce(engine, core.memory),
+        clock=clock,
     )
 
 

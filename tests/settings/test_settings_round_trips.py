@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from token_server.durations import LONGEST, read_duration, write_duration
 from token_server.settings import Settings
-from token_server.settings.durations import LONGEST, read_duration, write_duration
 from token_server.settings.readers import read_store_url
 from token_server.store.connect import connect
 
@@ -48,7 +48,7 @@ def any_settings(draw: st.DrawFn) -> Settings:
         admin_port=draw(ports),
         workers=draw(st.none() | st.integers(1, 1024)),
         issuer=draw(names.map("https://{}/a".format)),
-        clients_file=None,
+        clients_file=draw(names.map(Path)) if draw(st.booleans()) else None,
         json_refresh_policy=draw(st.sampled_from(["rotating", "reusable"])),
         header_refresh_policy=draw(st.sampled_from(["rotating", "reusable"])),
         key_propagation_period=access,

@@ -6,8 +6,8 @@ import pytest
 from pydantic import ValidationError
 from support.settings import LENGTH, NO_FILE, TEXT, environment, problems
 
+from token_server.durations import read_duration
 from token_server.settings import Settings, load_settings
-from token_server.settings.durations import read_duration
 
 HOST = "must be an IP address or a host name, without port or brackets"
 ISSUER = "must be an https:// or http:// URL without user, query, fragment or final slash"
@@ -89,11 +89,7 @@ BAD = [
     ("KEYS_PASSPHRASE_FILE", "/dev/null", "must name a regular file"),
     ("TLS_CERT_FILE", "/no/such/file", NO_FILE),
     ("TLS_KEY_FILE", "/no/such/file", NO_FILE),
-    (
-        "CLIENTS_FILE",
-        "clients.toml",
-        "must not be set: registered clients are not supported yet",
-    ),
+    ("CLIENTS_FILE", "/no/such/file", NO_FILE),
     *[
         ("ACCESS_TOKEN_LIFETIME", bad, LENGTH)
         for bad in ("15 m", "15M", "1.5h", "-1", "1w", "m", "1h30m", "٨", "9999999999", "\n")

@@ -16,7 +16,7 @@ from pydantic import (
     field_validator,
 )
 
-from token_server.settings.durations import LONGEST, read_duration, read_lifetime
+from token_server.durations import LONGEST, read_duration, read_lifetime
 from token_server.settings.problem import Contradiction
 from token_server.settings.readable import check_readable
 from token_server.settings.readers import (
@@ -27,7 +27,6 @@ from token_server.settings.readers import (
     read_origins,
     read_path,
     read_store_url,
-    refuse_clients,
     some_of,
     whole_number,
 )
@@ -72,7 +71,7 @@ class Settings(BaseModel):
     keys_dir: _Path = Path("keys")
     key_size: Annotated[int, PlainValidator(one_of(2048, 3072, 4096))] = 2048
     keys_passphrase_file: _OptionalPath = None
-    clients_file: Annotated[None, PlainValidator(optional(refuse_clients))] = None
+    clients_file: _OptionalPath = None
     dialects: Annotated[tuple[Dialect, ...], PlainValidator(some_of("form", "json", "header"))] = (
         "form",
         "json",
@@ -111,7 +110,7 @@ class Settings(BaseModel):
         """The same settings again; no file is looked at a second time."""
         return cls.model_validate(json.loads(handover))
 
-    @field_validator("keys_passphrase_file", "tls_cert_file", "tls_key_file")
+    @field_validator("keys_passphrase_file", "tls_cert_file", "tls_key_file", "clients_file")
     @classmethod
     def _can_be_read(cls, path: Path | None, info: ValidationInfo) -> Path | None:
         if path is not None and info.context == ON_THIS_MACHINE:

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import NoReturn, Self
 
 from token_server.problems import Problem
-from token_server.signing.alarm import Alarm
+from token_server.alarm import Alarm
+from token_server.rounds import Rounds
 from token_server.signing.live import LiveKeys
 from token_server.signing.reader import KeysetReader, Reading
 from token_server.signing.tidying import KeysTidier
@@ -42,7 +43,7 @@ class KeysetReload:
         self._reading = first
         self._latest = latest or {}
         self._latest_is_known = latest is not None
-        self._woken = asyncio.Event()
+        self._rounds = Rounds(interval_for(reader.times.propagation_period))
         self._one_at_a_time = asyncio.Lock()
         self._looks = 0
         self._looked_at = clock()
@@ -69,17 +70,13 @@ class KeysetReload:
 
     async def run(self, tidier: KeysTidier) -> NoReturn:
         """Look, and tidy up, from time to time and whenever woken."""
-        interval = interval_for(self._reader.times.propagation_period).total_seconds()
         while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(interval):
-                    await self._woken.wait()
-            self._woken.clear()
+            await self._rounds.next()
             await self.look()
             await self.tidy_up(tidier)
 
     def wake(self) -> None:
-        self._woken.set()
+        self._rounds.wake()
 
     async def catch_up(self) -> None:
         """Look, unless somebody just did: whoever shows unknown keys shall not keep us busy."""
