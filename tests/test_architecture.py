@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "signing": {"tokens", *FOLLOWING, *SHARED},
     # It runs a process.
     "store": {"leash", "tokens", *SHARED},
-    "app": {"settings", "tokens", *SHARED, *SPOKES},
+    "app": {"rounds", "settings", "tokens", *SHARED, *SPOKES},
     # It runs the app, reads HTTP as the web room says, and keeps the embedded store alive.
     "process": {"app", "leash", "settings", "store", "system", "web", *SHARED},
     "cli": {"app", "process", "settings", "tokens", *SHARED, *SPOKES},

@@ -1,13 +1,12 @@
 """The composition root: settings in, ASGI app out. The one file that knows everybody."""
 
 import asyncio
-import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import NoReturn, Self
+from typing import Self
 
 import structlog
 from starlette.types import ASGIApp
@@ -20,6 +19,7 @@ from token_server.accounts.profile import AccountProfiles
 from token_server.audit import AuditLog
 from token_server.logs import log_to
 from token_server.problems import Problem
+from token_server.rounds import beside, on_sighup
 from token_server.settings import Settings
 from token_server.signing.keystore import KeysDirectory
 from token_server.signing.reader import KeysetReader, KeyTimes
@@ -41,6 +41,7 @@ from token_server.tokens.model import LEEWAY, Policy
 from token_server.tokens.ports import Audit, Clock, Fact
 from token_server.tokens.refusals import TemporarilyUnavailable
 from token_server.tokens.rules import TokenRules
+from token_server.tokens.services import Readiness
 from token_server.web.routes import Doors, build_app
 
 
@@ -111,11 +112,6 @@ async def open_app(
         engine = Engine(client, waits_for_fsync=met.waits_for_fsync)
         core = await open_core(settings, engine, met.secret, audit, clock)
 
-        async def check_readiness() -> None:
-            core.reload.live.signing_kid(clock())
-            await core.memory.check()
-            await engine.probe()
-
         verifiers = Verifiers(engine)
         clients = _clients(settings, engine, core, clock)
         app = build_app(
@@ -129,7 +125,7 @@ async def open_app(
                 audit=audit,
                 jwk_set=core.reload.live,
                 verifiers=verifiers,
-                readiness=check_readiness,
+                readiness=_readiness(engine, core, clock),
                 clock=clock,
                 dialects=settings.dialects,
                 reusable=_reusable_dialects(settings),
@@ -138,8 +134,8 @@ async def open_app(
             )
         )
         looking = core.reload.run(_tidier(settings, clock, audit))
-        async with _beside(looking, clients.registry.run(), verifiers.keep_writing(clock)):
-            with _on_sighup(core.reload.wake, clients.registry.wake):
+        async with beside(looking, clients.registry.run(), verifiers.keep_writing(clock)):
+            with on_sighup(core.reload.wake, clients.registry.wake):
                 yield app
 
 
@@ -208,6 +204,15 @@ def _key_times(settings: Settings) -> KeyTimes:
     )
 
 
+def _readiness(engine: Engine, core: Core, clock: Clock) -> Readiness:
+    async def check() -> None:
+        core.reload.live.signing_kid(clock())
+        await core.memory.check()
+        await engine.probe()
+
+    return check
+
+
 def _log_in(
     settings: Settings, engine: Engine, core: Core, audit: Audit, clock: Clock
 ) -> PasswordLogIn:
@@ -240,38 +245,6 @@ def _tidier(settings: Settings, clock: Clock, audit: Audit) -> KeysTidier:
         clock=clock,
         audit=audit,
     )
-
-
-@asynccontextmanager
-async def _beside(*work: Coroutine[None, None, NoReturn]) -> AsyncIterator[None]:
-    """What goes on for as long as the app is open.
-
-    A fault of ours in it ends the worker: better than to go by old keys unnoticed.
-    """
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            going_on = [tasks.create_task(each) for each in work]
-            yield
-            for each in going_on:
-                each.cancel()
-    except ExceptionGroup as faults:
-        raise faults.exceptions[0] from None
-
-
-@contextmanager
-def _on_sighup(*wake: Callable[[], None]) -> Iterator[None]:
-    def wake_all() -> None:
-        for each in wake:
-            each()
-
-    loop = asyncio.get_running_loop()
-    before = signal.getsignal(signal.SIGHUP)
-    loop.add_signal_handler(signal.SIGHUP, wake_all)
-    try:
-        yield
-    finally:
-        loop.remove_signal_handler(signal.SIGHUP)
-        signal.signal(signal.SIGHUP, before)
 
 
 def longest_kept(policy: Policy) -> timedelta:

@@ -1,8 +1,11 @@
-"""The beat of what looks again and again: after some seconds, and at once whenever it is woken."""
+"""The beat of what goes on beside an app: again and again, and at once whenever it is woken."""
 
 import asyncio
-from contextlib import suppress
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
+from typing import NoReturn
 
 
 class Rounds:
@@ -19,3 +22,35 @@ class Rounds:
             async with asyncio.timeout(self._interval):
                 await self._woken.wait()
         self._woken.clear()
+
+
+@asynccontextmanager
+async def beside(*work: Coroutine[None, None, NoReturn]) -> AsyncIterator[None]:
+    """What goes on for as long as the app is open.
+
+    A fault of ours in it ends the worker: better than to go by old keys unnoticed.
+    """
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            going_on = [tasks.create_task(each) for each in work]
+            yield
+            for each in going_on:
+                each.cancel()
+    except ExceptionGroup as faults:
+        raise faults.exceptions[0] from None
+
+
+@contextmanager
+def on_sighup(*wake: Callable[[], None]) -> Iterator[None]:
+    def wake_all() -> None:
+        for each in wake:
+            each()
+
+    loop = asyncio.get_running_loop()
+    before = signal.getsignal(signal.SIGHUP)
+    loop.add_signal_handler(signal.SIGHUP, wake_all)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+        signal.signal(signal.SIGHUP, before)

@@ -8,7 +8,6 @@ VERIFIERS = "token-server:verifiers"
 ACCOUNTS = "token-server:accounts"
 ATTEMPTS = "token-server:attempts:"
 USED = "token-server:used:"
-USED = "token-server:used:"
 PROBE = "token-server:probe"
 BARRIER = "token-server:barrier"
 _ESCAPES = str.maketrans({"%": "%25", "{": "%7B", "}": "%7D"})

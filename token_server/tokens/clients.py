@@ -16,6 +16,10 @@ class AuthMethod(StrEnum):
     NONE = "none"
 
 
+ASSERTION_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "ES256", "EdDSA")
+"""What a client may sign its assertions with (RFC 7523 §3)."""
+
+
 class Grant(StrEnum):
     """RFC 6749 §4.3, §4.4, §6; RFC 7523 §2.1; RFC 8693."""
 

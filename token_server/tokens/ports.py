@@ -229,16 +229,6 @@ class SingleUse(Protocol):
         """
 
 
-class SingleUse(Protocol):
-    """What is good once, on all servers of one store. Raises StoreUnavailable."""
-
-    async def spend(self, *name: str, keep: timedelta) -> bool:
-        """Of all callers, for that long, exactly one gets True; durable before it returns.
-
-        Raises: StoreMemoryLost.
-        """
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JwkSetDocument:
     """The JWK Set as served (RFC 7517 §5), built once per change."""

@@ -6,7 +6,6 @@ from enum import StrEnum
 
 from token_server.accounts.clients.jwks import read_jwks
 from token_server.accounts.clients.readers import (
-    ALGORITHMS,
     choice,
     choices,
     read_algorithm,
@@ -23,6 +22,7 @@ from token_server.accounts.clients.registered import KeySource, RegisteredClient
 from token_server.accounts.clients.tables import Table
 from token_server.durations import read_duration, read_lifetime
 from token_server.tokens.clients import (
+    ASSERTION_ALGORITHMS,
     AccessTokenFormat,
     AuthMethod,
     Client,
@@ -54,7 +54,7 @@ def read_client(table: Table, defaults: Policy) -> RegisteredClient | None:
     secret_hashes = table.take("client_secret_sha256", read_secret_hashes, ())
     keys = _keys(table)
     algorithms = table.take(
-        "token_endpoint_auth_signing_alg", read_algorithm, frozenset(ALGORITHMS)
+        "token_endpoint_auth_signing_alg", read_algorithm, frozenset(ASSERTION_ALGORITHMS)
     )
     grants = table.take("grant_types", choices(Grant), frozenset({Grant.REFRESH_TOKEN}))
     refresh_policy = table.take("refresh_policy", choice(_RefreshPolicy), None)

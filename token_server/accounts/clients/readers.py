@@ -10,11 +10,11 @@ from ipaddress import ip_address
 from typing import TypeVar
 
 from token_server.accounts.clients.registered import JwksUri
+from token_server.tokens.clients import ASSERTION_ALGORITHMS
 from token_server.web_addresses import web_address
 
 E = TypeVar("E", bound=StrEnum)
 
-ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "ES256", "EdDSA")
 # RFC 6749 A.1 and A.4
 _CLIENT_ID = re.compile(r"[\x20-\x7E]{1,255}")
 _SCOPE = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
@@ -71,15 +71,15 @@ def read_audiences(value: object) -> tuple[str, ...]:
 
 
 def read_algorithm(value: object) -> frozenset[str]:
-    if value not in ALGORITHMS:
-        raise ValueError(f"must be one of {', '.join(ALGORITHMS)}")
+    if value not in ASSERTION_ALGORITHMS:
+        raise ValueError(f"must be one of {', '.join(ASSERTION_ALGORITHMS)}")
     return frozenset({str(value)})
 
 
 def read_algorithms(value: object) -> frozenset[str]:
     found = frozenset(read_texts(value))
-    if not found or not found <= set(ALGORITHMS):
-        raise ValueError(f"must list one or more of {', '.join(ALGORITHMS)}")
+    if not found or not found <= set(ASSERTION_ALGORITHMS):
+        raise ValueError(f"must list one or more of {', '.join(ASSERTION_ALGORITHMS)}")
     return found
 
 
