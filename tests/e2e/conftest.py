@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from support.clientele import Clientele, running_clientele
 from support.server import Server, running_server
 
 
@@ -15,6 +16,13 @@ from support.server import Server, running_server
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Two workers, embedded store, first keys: as `make run` starts it."""
     with running_server(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def clientele(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clientele]:
+    """A server with registered clients, at the address that its tokens name as their issuer."""
+    with running_clientele(tmp_path_factory.mktemp("clientele")) as running:
         yield running
 
 
