@@ -26,6 +26,9 @@ from token_server.web.health import Ready, live
 from token_server.web.introspect import Introspect
 from token_server.web.logout import LogOut
 from token_server.web.metadata import MetadataEndpoint, paths_of
+from token_server.web.openapi.document import document
+from token_server.web.openapi.public_paths import OPENAPI, PAGE
+from token_server.web.openapi.served import described_for_machines, described_for_people
 from token_server.web.paths import Methods, OneSpelling, unknown_path
 from token_server.web.profiled import ProfiledEndpoint
 from token_server.web.repeats import RepeatedRefusals
@@ -104,6 +107,20 @@ def _routes(doors: Doors) -> list[Route]:
         Route("/.well-known/jwks.json", Methods(GET=jwk_set)),
         Route("/livez", Methods(GET=live)),
         Route("/readyz", Methods(GET=Ready(doors.readiness))),
+        *_described(doors),
+    ]
+
+
+def _described(doors: Doors) -> list[Route]:
+    described = document(
+        issuer=doors.issuer,
+        dialects=doors.dialects,
+        with_clients=doors.clients.is_there,
+        metadata_at=paths_of(doors.issuer),
+    )
+    return [
+        Route(OPENAPI, Methods(GET=described_for_machines(described))),
+        Route(PAGE, Methods(GET=described_for_people(described))),
     ]
 
 

@@ -1,0 +1,151 @@
+"""What bodies look like: the schemas that operations refer to."""
+
+from collections.abc import Iterable
+
+from token_server.web.dialects import camel, json_body, request_header, rfc6749
+from token_server.web.openapi.parts import Part, members, ref, text
+
+_SEVEN_DIGITS = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z$"
+_SIX_DIGITS = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"
+_INSTANCE = text("Names this one refusal, here and in the operator's audit log.", format="uri")
+_STATUS: Part = {"type": "integer"}
+_SECONDS: Part = {"type": "integer", "minimum": 0}
+_TOKEN = text(pattern=r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$")
+
+
+def common() -> dict[str, Part]:
+    return {
+        "Token": {**_TOKEN, "description": "A compact JWS, RS512."},
+        "CamelRefusal": _problem(),
+        "Health": members({"status": text()}),
+        "JwkSet": members({"keys": {"type": "array", "items": members({"kty": text()})}}),
+    }
+
+
+def of_form() -> dict[str, Part]:
+    token, moment = ref("Token"), text(pattern=_SEVEN_DIGITS)
+    alone: dict[str, Part] = {
+        "access_token": token,
+        "token_type": {"const": "bearer"},
+        "expires_in": _SECONDS,
+    }
+    moments = {"accessTokenExpiresAt": moment, ".issued": text(), ".expires": text()}
+    return {
+        "CamelPair": members(
+            {
+                "access_token": token,
+                "refresh_token": token,
+                "accessTokenExpiresAt": moment,
+                "refreshTokenExpiresAt": moment,
+                "accessToken": token,
+                "refreshToken": token,
+                "token_type": {"const": "bearer"},
+                "expires_in": _SECONDS,
+            }
+        ),
+        "StandardPair": members(
+            {
+                **alone,
+                "refresh_token": token,
+                "refresh_token_expires_in": _SECONDS,
+                "refreshTokenExpiresAt": moment,
+                **moments,
+            },
+            scope=text(),
+        ),
+        "StandardAccessToken": members(
+            {**alone, **moments}, scope=text(), issued_token_type=text()
+        ),
+        "StandardRefusal": members(
+            {
+                "error": _one_of(row.error for row in rfc6749.REFUSALS.values()),
+                "error_description": text(),
+                "errorCode": _one_of(row.error_code for row in rfc6749.REFUSALS.values()),
+                "message": text(),
+                "title": text(),
+                "detail": text(),
+                "status": _STATUS,
+            }
+        ),
+        "Introspection": members({"active": {"type": "boolean"}}),
+        "Metadata": members({"issuer": text(format="uri"), "token_endpoint": text(format="uri")}),
+    }
+
+
+def of_json_body() -> dict[str, Part]:
+    rank = {"type": "object", "required": list(json_body.RANK)}
+    return {
+        "JsonPair": members(
+            {
+                "auth": members(
+                    {
+                        "access_token": ref("Token"),
+                        "refresh_token": ref("Token"),
+                        "token_type": {"const": "bearer"},
+                        "expires_in": _SECONDS,
+                    }
+                ),
+                "user": {
+                    "description": "The profile. What the operator gave stands as it was given.",
+                    "type": "object",
+                    "properties": {"rank": {"if": {"type": "object"}, "then": rank}},
+                    "required": list(json_body.USER),
+                },
+            }
+        ),
+        "JsonRefusal": members(
+            {"message": text()},
+            errors={
+                "description": "By member, where members are at fault.",
+                "type": "object",
+                "additionalProperties": {"type": "array", "items": text()},
+            },
+        ),
+    }
+
+
+def of_request_header() -> dict[str, Part]:
+    tokens = members({"accessToken": ref("Token"), "refreshToken": ref("Token")})
+    user: Part = {"type": "object", "required": ["id", "email"]}
+
+    def envelope(message: str, **data: Part) -> Part:
+        return members(
+            {"status": {"const": 200}, "message": {"const": message}, "data": members(data)}
+        )
+
+    return {
+        "HeaderPair": envelope("Token refreshed successfully", tokens=tokens),
+        "HeaderLogIn": envelope("Login successful", user=user, tokens=tokens),
+        "HeaderRefusal": members(
+            {
+                "type": {"const": "about:blank"},
+                "title": text(),
+                "status": _STATUS,
+                "code": _one_of(code for _, code, _ in request_header.REFUSALS.values()),
+                "detail": text(),
+                "instance": _INSTANCE,
+                "timestamp": text(pattern=_SIX_DIGITS),
+            }
+        ),
+    }
+
+
+def _problem() -> Part:
+    rows = camel.REFUSALS.values()
+    return members(
+        {
+            "type": {"const": "about:blank"},
+            "title": text(),
+            "status": _STATUS,
+            "detail": text(),
+            "instance": _INSTANCE,
+            "errorCode": _one_of(row.error_code for row in rows),
+            "message": text(),
+            "error": _one_of(row.error for row in rows),
+            "error_description": text(),
+        }
+    )
+
+
+def _one_of(words: Iterable[str]) -> Part:
+    return {"enum": sorted(set(words))}
