@@ -201,6 +201,10 @@ class Ledger:
         return {"sub": "alice"} if unverified_token.startswith("access.") else None
 
 
+    async def sign_introspection(self, told: Mapping[str, object], *, client: Client) -> str:
+        return f"signed.{client.client_id}.{told['active']}"
+
+
 class Doorman:
     """Knows one user, one who is disabled, and one who tries too often."""
 

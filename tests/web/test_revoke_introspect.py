@@ -88,6 +88,30 @@ async def test_of_any_other_token_nothing_is_said(room: WebRoom) -> None:
     assert (answer.status_code, answer.content) == (200, b'{"active":false}')
 
 
+@pytest.mark.parametrize(
+    ("accept", "signed"),
+    [
+        ("application/token-introspection+jwt", True),
+        ("application/json;q=0.5, Application/Token-Introspection+JWT;q=0.9", True),
+        ("application/json", False),
+        ("*/*", False),
+        ("application/token-introspection+jwt;q=0.0", False),
+        ("application/token-introspection+jwt2", False),
+    ],
+)
+async def test_who_asks_for_a_signed_answer_gets_one(
+    accept: str, *, signed: bool, room: WebRoom
+) -> None:
+    """RFC 9701 §4."""
+    answer = await ask(room, INTROSPECT, "token=x", Accept=accept, **basic("billing"))
+    if signed:
+        assert answer.text == "signed.billing.False"
+        assert answer.headers["content-type"] == "application/token-introspection+jwt"
+    else:
+        assert answer.json() == {"active": False}
+    assert answer.headers["vary"] == "Accept"
+
+
 @pytest.mark.parametrize("named", ["", "&client_id=phone-app"])
 async def test_a_caller_without_a_secret_is_told_nothing(named: str, room: WebRoom) -> None:
     """RFC 7662 §2.1: or anybody could try tokens."""

@@ -12,7 +12,7 @@ from joserfc.jwk import RSAKey
 
 from token_server import strict_json
 from token_server.signing import base64url
-from token_server.tokens.model import Kid, TokenType, UnverifiedToken
+from token_server.tokens.model import TYPES_READ, Kid, TokenType, UnverifiedToken
 from token_server.tokens.refusals import KeyUnknown, TokenForged, TokenMalformed
 
 ALGORITHM = "RS512"
@@ -73,7 +73,7 @@ def _header_refused(header: str) -> TokenMalformed | KeyUnknown:
     """Tell a key that we do not know, or no longer, from a header that we never write."""
     kid = _json_object(header).get("kid")
     is_of_our_form = isinstance(kid, str) and header in [
-        header_of(Kid(kid), typ) for typ in TokenType
+        header_of(Kid(kid), typ) for typ in TYPES_READ
     ]
     return KeyUnknown() if is_of_our_form else TokenMalformed()
 

@@ -10,7 +10,7 @@ from joserfc.jwk import RSAKey
 from token_server.signing import jws
 from token_server.signing.lifecycle import Keyset, active, is_published, may_sign
 from token_server.signing.rsa_keys import verifying_key
-from token_server.tokens.model import Kid, TokenType, UnverifiedToken
+from token_server.tokens.model import TYPES_READ, Kid, TokenType, UnverifiedToken
 from token_server.tokens.refusals import KeyUnknown, SigningKeyMissing
 
 
@@ -44,7 +44,7 @@ class KeysetSigner:
             private_keys=private_keys,
             verifying_keys={key.kid: verifying_key(key.public) for key in keyset.keys},
             headers=headers,
-            by_header={header: of for of, header in headers.items()},
+            by_header={header: of for of, header in headers.items() if of[1] in TYPES_READ},
         )
 
     def signing_kid(self, now: datetime) -> Kid:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from token_server.tokens.claims import access_claims
 from token_server.tokens.clients import Client
-from token_server.tokens.model import AccessToken, EndReason, RefreshToken, Session
+from token_server.tokens.model import AccessToken, EndReason, RefreshToken, Session, TokenType
 from token_server.tokens.moments import to_seconds
 from token_server.tokens.outcomes import Done
 from token_server.tokens.ports import Fact
@@ -66,6 +66,22 @@ class InspectionRules(Steps):
                 return await self._about_access_token(token, client)
         except TokenRefused:
             return None
+
+    async def sign_introspection(self, told: Mapping[str, object], *, client: Client) -> str:
+        """What introspection told this caller, as a JWT for it alone (RFC 9701 §5).
+
+        Raises: TemporarilyUnavailable.
+        """
+        now = self._clock()
+        # RFC 9701 §5: neither `sub` nor `exp`, so that nobody takes it for an access token.
+        claims = {
+            "iss": self._issuer,
+            "aud": client.client_id,
+            "iat": to_seconds(now),
+            "token_introspection": told,
+        }
+        kid = self._signer.signing_kid(now)
+        return self._signer.sign(claims, kid=kid, now=now, typ=TokenType.INTROSPECTION)
 
     async def check_live(self, token: AccessToken) -> None:
         """Raises: SessionUnknown, SessionEnded, TokenRevoked, TemporarilyUnavailable."""

@@ -118,6 +118,11 @@ class TokenType(StrEnum):
     JWT = "JWT"
     AT_JWT = "at+jwt"
     """An access token of RFC 9068."""
+    INTROSPECTION = "token-introspection+jwt"
+    """RFC 9701: an answer about a token, and never itself read as one."""
+
+
+TYPES_READ = (TokenType.JWT, TokenType.AT_JWT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

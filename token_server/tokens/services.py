@@ -122,6 +122,13 @@ class Tokens(Protocol):
         """
 
 
+    async def sign_introspection(self, told: Mapping[str, object], *, client: Client) -> str:
+        """What introspection told this caller, as a JWT for it alone (RFC 9701 §5).
+
+        Raises: TemporarilyUnavailable.
+        """
+
+
 class ClientAuthentication(Protocol):
     async def __call__(self, shown: ShownCredentials, *, now: datetime) -> Client | None:
         """Who asks, by exactly one method: the one that its registration names.

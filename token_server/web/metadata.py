@@ -72,6 +72,8 @@ def document(issuer: str, registered: Iterable[Client] | None) -> dict[str, obje
     if registered is not None:
         described["introspection_endpoint"] = f"{issuer}/api/oauth2/introspect"
         described |= _endpoint("introspection", methods - {AuthMethod.NONE})
+        # RFC 9701 §7.
+        described["introspection_signing_alg_values_supported"] = ["RS512"]
     # RFC 8414 §3.2: claims with zero elements are left out. But §2 requires this one, and we
     # have no authorization endpoint: it is there, and empty.
     return {name: value for name, value in described.items() if value or name == _RESPONSE_TYPES}
