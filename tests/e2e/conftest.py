@@ -42,25 +42,39 @@ def client(server: Server) -> Iterator[httpx.Client]:
         yield client
 
 
+NODE_PACKAGES = ("jose@6", "oauth4webapi@3", "openid-client@6")
+
+
 @pytest.fixture(scope="session")
-def jose_if_possible(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
-    """The npm package, where there is a Node.js to run it."""
+def node_packages_if_possible(tmp_path_factory: pytest.TempPathFactory) -> Path | str:
+    """Where npm has put them; or why there are none."""
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
-        return None
-    folder = tmp_path_factory.mktemp("jose")
+        return "no Node.js on this machine"
+    folder = tmp_path_factory.mktemp("node")
     (folder / "package.json").write_text('{"type": "module"}')
-    subprocess.run(
-        [npm, "install", "--no-audit", "--no-fund", "--silent", "jose@6"],
+    done = subprocess.run(
+        [npm, "install", "--no-audit", "--no-fund", "--silent", *NODE_PACKAGES],
         cwd=folder,
-        check=True,
+        check=False,
         timeout=100,
     )
-    return folder
+    return folder if done.returncode == 0 else "npm cannot install from its registry"
+
+
+@pytest.fixture(scope="session")
+def jose_if_possible(node_packages_if_possible: Path | str) -> Path | None:
+    packages = node_packages_if_possible
+    return packages if isinstance(packages, Path) else None
 
 
 @pytest.fixture
-def jose(jose_if_possible: Path | None) -> Path:
-    if jose_if_possible is None:
-        pytest.skip("no Node.js on this machine: jose is not tried")
-    return jose_if_possible
+def node_packages(node_packages_if_possible: Path | str) -> Path:
+    if isinstance(node_packages_if_possible, str):
+        pytest.skip(f"{node_packages_if_possible}: jose, oauth4webapi, openid-client not tried")
+    return node_packages_if_possible
+
+
+@pytest.fixture
+def jose(node_packages: Path) -> Path:
+    return node_packages
