@@ -35,7 +35,7 @@ class Table:
     def __init__(self, members: object, where: Where, faults: Faults, *, of: str = "") -> None:
         self._where = where
         self._faults = faults
-        self._known: list[str] = []
+        self.known: list[str] = []
         self.of = of
         """Whose table it is, for people."""
         self._members: Mapping[str, object] = {}
@@ -49,7 +49,7 @@ class Table:
 
     def know(self, name: str) -> None:
         """A member by this name is none too many."""
-        self._known.append(name)
+        self.known.append(name)
 
     def take(self, name: str, read: Callable[[object], T], default: D) -> T | D:
         """What a member says, or the default; also where it is wrong, which is noted."""
@@ -85,8 +85,8 @@ class Table:
     def refuse_the_rest(self) -> None:
         """Note every member that was not asked for."""
         for name in self._members:
-            if name not in self._known:
-                close = difflib.get_close_matches(name, self._known, n=1, cutoff=0.55)
+            if name not in self.known:
+                close = difflib.get_close_matches(name, self.known, n=1, cutoff=0.55)
                 suggestion = f"; did you mean {close[0]}?" if close else ""
                 of = f" ({self.of})" if self.of else ""
                 self._faults.add(
@@ -107,6 +107,6 @@ def printable(name: str) -> str:
 
 
 def _read_array(value: object) -> Sequence[object]:
-    if not isinstance(value, list):
-        raise ValueError("must be an array of tables")  # noqa: TRY004 - see readers.py
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        raise ValueError("must be an array of tables")
     return value
