@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -110,7 +110,8 @@ async def open_app(
     met = Briefing.from_bytes(briefing)
     async with connect(settings.store_url.get_secret_value()) as client:
         engine = Engine(client, waits_for_fsync=met.waits_for_fsync)
-        core = await open_core(settings, engine, met.secret, audit, clock)
+        key_times = _key_times(settings, _policies(settings))
+        core = await open_core(settings, engine, met.secret, audit, clock, key_times=key_times)
 
         verifiers = Verifiers(engine)
         clients = _clients(settings, engine, core, clock)
@@ -133,7 +134,7 @@ async def open_app(
                 cors_origins=settings.cors_origins,
             )
         )
-        looking = core.reload.run(_tidier(settings, clock, audit))
+        looking = core.reload.run(_tidier(settings, key_times, clock, audit))
         async with beside(looking, clients.registry.run(), verifiers.keep_writing(clock)):
             with on_sighup(core.reload.wake, clients.registry.wake):
                 yield app
@@ -148,18 +149,25 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
 
 async def open_core_alone(settings: Settings, engine: Engine, audit: Audit, clock: Clock) -> Core:
     """For a command, which no server has briefed. Raises: Problem, StoreUnavailable."""
-    return await open_core(settings, engine, await load_secret(engine), audit, clock)
+    secret, key_times = await load_secret(engine), _key_times(settings, [settings.policy()])
+    return await open_core(settings, engine, secret, audit, clock, key_times=key_times)
 
 
-async def open_core(
-    settings: Settings, engine: Engine, secret: bytes, audit: Audit, clock: Clock
+async def open_core(  # noqa: PLR0913 - each by its name
+    settings: Settings,
+    engine: Engine,
+    secret: bytes,
+    audit: Audit,
+    clock: Clock,
+    *,
+    key_times: KeyTimes,
 ) -> Core:
     """Raises: Problem."""
     memory = StoreMemory(engine, secret)
     policy = settings.policy()
     key_expiries = StoredKeyExpiries(engine, propagation_period=settings.key_propagation_period)
     reload = await KeysetReload.open(
-        KeysetReader(keys_directory(settings), _key_times(settings)), key_expiries, clock
+        KeysetReader(keys_directory(settings), key_times), key_expiries, clock
     )
     tokens = TokenRules(
         store=Sessions(engine, memory, keep=longest_kept(policy)),
@@ -193,13 +201,21 @@ def session_ends(engine: Engine, settings: Settings) -> SessionEnds:
     return SessionEnds(engine, keep=longest_kept(settings.policy()))
 
 
-def _key_times(settings: Settings) -> KeyTimes:
+def _policies(settings: Settings) -> list[Policy]:
+    """Those that tokens are issued by. Raises: Problem."""
     policy = settings.policy()
+    registered = load_clients(settings.clients_file, policy).clients.values()
+    return [policy, *(each.client.policy for each in registered)]
+
+
+def _key_times(settings: Settings, policies: Iterable[Policy]) -> KeyTimes:
     return KeyTimes(
-        grace_period=policy.grace_period,
+        grace_period=settings.grace_period,
         propagation_period=settings.key_propagation_period,
         longest_lifetime=max(
-            policy.longest_lifetime(short_term=False), policy.longest_lifetime(short_term=True)
+            policy.longest_lifetime(short_term=short_term)
+            for policy in policies
+            for short_term in (False, True)
         ),
     )
 
@@ -237,10 +253,10 @@ def _clients(settings: Settings, engine: Engine, core: Core, clock: Clock) -> Cl
     )
 
 
-def _tidier(settings: Settings, clock: Clock, audit: Audit) -> KeysTidier:
+def _tidier(settings: Settings, key_times: KeyTimes, clock: Clock, audit: Audit) -> KeysTidier:
     return KeysTidier(
         keys_directory(settings),
-        _key_times(settings),
+        key_times,
         key_size=settings.key_size,
         clock=clock,
         audit=audit,
@@ -248,7 +264,10 @@ def _tidier(settings: Settings, clock: Clock, audit: Audit) -> KeysTidier:
 
 
 def longest_kept(policy: Policy) -> timedelta:
-    """How long after it was issued the store may still be shown a refresh token."""
+    """How long after it was issued the store may still be shown a refresh token.
+
+    Those of clients that have longer lifetimes keep their subject's record themselves.
+    """
     longest = max(policy.refresh_token_lifetime, policy.short_term_refresh_token_lifetime)
     return longest + LEEWAY
 
