@@ -200,7 +200,6 @@ class Ledger:
             raise self.faults[unverified_token]
         return {"sub": "alice"} if unverified_token.startswith("access.") else None
 
-
     async def sign_introspection(self, told: Mapping[str, object], *, client: Client) -> str:
         return f"signed.{client.client_id}.{told['active']}"
 
@@ -272,25 +271,24 @@ class WebRoom:
     audit_lines: io.StringIO = field(default_factory=io.StringIO)
 
     def __post_init__(self) -> None:
-        self.app = build_app(
-            Doors(
-                tokens=self.ledger,
-                log_in=Doorman(),
-                clients=self.clients,
-                authentication=self.clients.authenticate,
-                assertions=self.clients.assertions,
-                issuer="http://issuer.test",
-                audit=AuditLog(self.audit_lines, clock=self.clock),
-                jwk_set=PublishedKeys(),
-                verifiers=self.verifiers,
-                readiness=self.ready,
-                clock=self.clock,
-                dialects=self.dialects,
-                reusable=("header",),
-                profiles=self.profiles,
-                cors_origins=self.cors_origins,
-            )
+        self.doors = Doors(
+            tokens=self.ledger,
+            log_in=Doorman(),
+            clients=self.clients,
+            authentication=self.clients.authenticate,
+            assertions=self.clients.assertions,
+            issuer="http://issuer.test",
+            audit=AuditLog(self.audit_lines, clock=self.clock),
+            jwk_set=PublishedKeys(),
+            verifiers=self.verifiers,
+            readiness=self.ready,
+            clock=self.clock,
+            dialects=self.dialects,
+            reusable=("header",),
+            profiles=self.profiles,
+            cors_origins=self.cors_origins,
         )
+        self.app = build_app(self.doors)
         self.client = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app, raise_app_exceptions=True),
             base_url="http://server",

@@ -72,7 +72,7 @@ class Doors:
 
 def build_app(doors: Doors) -> ASGIApp:
     """The whole web room as one ASGI app; it owns no resource and has nothing to close."""
-    router = Router(_routes(doors), redirect_slashes=False, default=unknown_path)
+    router = Router(all_routes(doors), redirect_slashes=False, default=unknown_path)
     paths = _profile_paths(doors)
     refuse_at = {path: one.refuse for path, methods in paths.items() for one in methods.values()}
     asked_by_browsers = {path: tuple(methods) for path, methods in paths.items()}
@@ -96,7 +96,7 @@ def _profile_paths(doors: Doors) -> Paths:
     }
 
 
-def _routes(doors: Doors) -> list[Route]:
+def all_routes(doors: Doors) -> list[Route]:
     exchange = Exchange(
         tokens=doors.tokens, log_in=doors.log_in, repeats=RepeatedRefusals(doors.clock)
     )

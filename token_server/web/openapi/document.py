@@ -28,8 +28,8 @@ def document(
     components, security = schemas.common(), Part()
     if "form" in dialects:
         paths |= form_paths.paths(with_clients=with_clients)
-        components |= schemas.of_form()
-        security = form_paths.security_schemes(with_clients=with_clients)
+        components |= schemas.of_form(with_clients=with_clients)
+        security = form_paths.security_schemes(issuer=issuer, with_clients=with_clients)
     if "json" in dialects:
         paths |= profile_paths.of_json_body()
         components |= schemas.of_json_body()

@@ -20,11 +20,13 @@ from token_server.tokens.refusals import (
     TooManyAttempts,
 )
 from token_server.web.dialects import camel, rfc6749
+from token_server.web.introspect import SIGNED
 from token_server.web.openapi.parts import (
+    NOT_THERE,
     Answers,
     Part,
     content,
-    members,
+    fields,
     merged,
     never_stored,
     ref,
@@ -66,7 +68,7 @@ def paths(*, with_clients: bool) -> dict[str, Part]:
     return described
 
 
-def security_schemes(*, with_clients: bool) -> Part:
+def security_schemes(*, issuer: str, with_clients: bool) -> Part:
     schemes: Part = {
         BEARER: {
             "type": "http",
@@ -77,7 +79,7 @@ def security_schemes(*, with_clients: bool) -> Part:
         "oauth2": {
             "type": "oauth2",
             "description": "The token endpoint, as OAuth libraries know it.",
-            "flows": {"password": {"tokenUrl": "/api/oauth2/token", "scopes": {}}},
+            "flows": {"password": {"tokenUrl": f"{issuer}/api/oauth2/token", "scopes": {}}},
         },
     }
     if with_clients:
@@ -115,8 +117,8 @@ def _grants(*, with_clients: bool) -> list[Part]:
     login: dict[str, Part] = {"userName": text(), "password": text(format="password")}
     standard_login = {"username": text(), "password": text(format="password")}
     grants = [
-        members({"grantType": {"const": "RefreshToken"}, "refreshToken": text()}),
-        members({"grantType": {"const": "Password"}, **login}, longLivedRefreshToken=_FLAG),
+        fields({"grantType": {"const": "RefreshToken"}, "refreshToken": text()}),
+        fields({"grantType": {"const": "Password"}, **login}, longLivedRefreshToken=_FLAG),
         _grant(Grant.REFRESH_TOKEN, {"refresh_token": text()}, with_clients=with_clients),
         _grant(
             Grant.PASSWORD,
@@ -147,25 +149,29 @@ def _grant(
     grant: Grant, required: dict[str, Part], *, with_clients: bool, **optional: Part
 ) -> Part:
     of_client: dict[str, Part] = {
-        **_client_members(),
+        "client_id": text("And what else its client authenticates with, as in revocation."),
         "scope": text("Names parted by one space; no more than the client may ask for."),
         "resource": {"type": "array", "items": text(format="uri")},
     }
-    return members(
+    return fields(
         {"grant_type": {"const": str(grant)}, **required},
         **optional,
         **(of_client if with_clients else {}),
     )
 
 
-def _client_members() -> dict[str, Part]:
+def _credentials() -> list[dict[str, Part]]:
     """RFC 6749 §2.3.1, RFC 7521 §4.2: of all methods, a request uses one."""
-    return {
-        "client_id": text(),
-        "client_secret": text(format="password"),
+    by_secret: dict[str, Part] = {"client_secret": text(format="password")}
+    by_assertion: dict[str, Part] = {
         "client_assertion": text(),
         "client_assertion_type": {"const": _ASSERTION_TYPE},
     }
+    return [
+        dict.fromkeys([*by_secret, *by_assertion], NOT_THERE),
+        {"client_id": text(), **by_secret, **dict.fromkeys(by_assertion, NOT_THERE)},
+        {**by_assertion, **dict.fromkeys(by_secret, NOT_THERE)},
+    ]
 
 
 def _log_out(name: str, description: str, *, empty_object: bool = False) -> Part:
@@ -186,7 +192,12 @@ def _log_out(name: str, description: str, *, empty_object: bool = False) -> Part
 
 
 def _api_version() -> Part:
-    return {"name": "x-api-version", "in": "header", "required": False, "schema": text()}
+    return {
+        "name": "x-api-version",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string"},
+    }
 
 
 def _revoke(*, with_clients: bool) -> Part:
@@ -209,20 +220,33 @@ def _introspect() -> Part:
         "operationId": "introspect",
         "summary": "Ask what a token is worth (RFC 7662)",
         "description": "An inactive token, and one that is not for the caller to know about, is"
-        " `active: false` and nothing else.",
+        " `active: false` and nothing else. Signed, where `Accept` asks for that media type.",
         **_security(with_clients=True),
         "requestBody": _form(_shown_token(with_clients=True)),
         "responses": merged(
-            {"200": success("What it is worth.", ref("Introspection"))},
+            {"200": _worth()},
             _standard((*_OF_FORMS, ClientRefused)),
         ),
     }
 
 
+def _worth() -> Part:
+    told = success("What it is worth.", ref("Introspection"))
+    asked_for: Part = {SIGNED: {"schema": text("The same, signed (RFC 9701).")}}
+    return {**told, "content": {**content(JSON, ref("Introspection")), **asked_for}}
+
+
 def _shown_token(*, with_clients: bool) -> Part:
-    hint = text("No more than a hint.")
-    client = _client_members() if with_clients else {}
-    return members({"token": text()}, token_type_hint=hint, **client)
+    hint: Part = {"type": "string", "description": "No more than a hint."}
+    if not with_clients:
+        return fields({"token": text()}, token_type_hint=hint)
+    return {"anyOf": [_with_credentials(credentials, hint=hint) for credentials in _credentials()]}
+
+
+def _with_credentials(credentials: dict[str, Part], *, hint: Part) -> Part:
+    needed = {name: part for name, part in credentials.items() if part is not NOT_THERE}
+    absent = {name: part for name, part in credentials.items() if part is NOT_THERE}
+    return fields({"token": text(), **needed}, token_type_hint=hint, **absent)
 
 
 def _security(*, with_clients: bool) -> Part:

@@ -7,6 +7,8 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
+from token_server.web.openapi.parts import NOT_THERE
+
 STYLE = files(__package__).joinpath("page.css").read_text("utf-8")
 _DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 # Nothing is loaded, run, framed or sent; of styles, only this one.
@@ -99,6 +101,7 @@ def _members(schema: dict[str, Any]) -> str:
         f"<li><code>{escape(name)}</code>{'' if name in required else ' (optional)'}: "
         f"{_schema(member)}</li>"
         for name, member in schema["properties"].items()
+        if member != NOT_THERE
     )
     return f"<ul>{items}</ul>"
 

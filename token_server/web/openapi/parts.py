@@ -25,6 +25,8 @@ HEADERS: dict[str, Part] = {
         "schema": {"type": "string", "pattern": "^[0-9]+$"},
     },
 }
+NOT_THERE: Part = {"not": {}}
+"""The schema of a member that is given by itself or not at all."""
 _HEADERS_OF = {401: ["WWW-Authenticate"], 429: ["Retry-After"], 503: ["Retry-After"]}
 
 
@@ -45,6 +47,11 @@ def members(required: Mapping[str, Part], **optional: Part) -> Part:
         "properties": {**required, **optional},
         "required": list(required),
     }
+
+
+def fields(required: Mapping[str, Part], **optional: Part) -> Part:
+    """A form; of members that are not named here, too, each may be given once."""
+    return {**members(required, **optional), "additionalProperties": {"type": "string"}}
 
 
 def content(media_type: str, schema: Part) -> Part:

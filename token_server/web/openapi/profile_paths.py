@@ -16,6 +16,7 @@ from token_server.tokens.refusals import (
 from token_server.web.dialects import json_body, request_header
 from token_server.web.dialects.camel import PROBLEM
 from token_server.web.openapi.parts import (
+    NOT_THERE,
     Answers,
     Part,
     content,
@@ -36,8 +37,8 @@ _PASSWORD = text(format="password")
 
 
 def of_json_body() -> dict[str, Part]:
-    by_email = members({"email": text(), "password": _PASSWORD})
-    by_login = members({"login": text(), "password": _PASSWORD})
+    by_email = members({"email": text(), "password": _PASSWORD}, login=NOT_THERE)
+    by_login = members({"login": text(), "password": _PASSWORD}, email=NOT_THERE)
     pair = success("A pair and the profile.", ref("JsonPair"))
     return {
         "/auth-service/v1/refresh": {

@@ -10,19 +10,18 @@ _SIX_DIGITS = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"
 _INSTANCE = text("Names this one refusal, here and in the operator's audit log.", format="uri")
 _STATUS: Part = {"type": "integer"}
 _SECONDS: Part = {"type": "integer", "minimum": 0}
-_TOKEN = text(pattern=r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$")
 
 
 def common() -> dict[str, Part]:
     return {
-        "Token": {**_TOKEN, "description": "A compact JWS, RS512."},
+        "Token": text("A compact JWS, RS512."),
         "CamelRefusal": _problem(),
         "Health": members({"status": text()}),
         "JwkSet": members({"keys": {"type": "array", "items": members({"kty": text()})}}),
     }
 
 
-def of_form() -> dict[str, Part]:
+def of_form(*, with_clients: bool) -> dict[str, Part]:
     token, moment = ref("Token"), text(pattern=_SEVEN_DIGITS)
     alone: dict[str, Part] = {
         "access_token": token,
@@ -30,6 +29,12 @@ def of_form() -> dict[str, Part]:
         "expires_in": _SECONDS,
     }
     moments = {"accessTokenExpiresAt": moment, ".issued": text(), ".expires": text()}
+    of_clients = {
+        "StandardAccessToken": members(
+            {**alone, **moments}, scope=text(), issued_token_type=text()
+        ),
+        "Introspection": members({"active": {"type": "boolean"}}),
+    }
     return {
         "CamelPair": members(
             {
@@ -53,9 +58,6 @@ def of_form() -> dict[str, Part]:
             },
             scope=text(),
         ),
-        "StandardAccessToken": members(
-            {**alone, **moments}, scope=text(), issued_token_type=text()
-        ),
         "StandardRefusal": members(
             {
                 "error": _one_of(row.error for row in rfc6749.REFUSALS.values()),
@@ -67,8 +69,8 @@ def of_form() -> dict[str, Part]:
                 "status": _STATUS,
             }
         ),
-        "Introspection": members({"active": {"type": "boolean"}}),
         "Metadata": members({"issuer": text(format="uri"), "token_endpoint": text(format="uri")}),
+        **(of_clients if with_clients else {}),
     }
 
 
