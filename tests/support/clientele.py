@@ -1,5 +1,6 @@
 """A whole server with registered clients, and what they ask of it."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -7,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from support.forms import PATH, tokens
+from support.hostile_tokens import Forge
 from support.processes import free_port
 from support.registered import JWT_BEARER, METHODS, Registered
 from support.server import Server, running_server
@@ -43,8 +47,18 @@ class Clientele:
         self, client_id: str, subject: str = "alice", **members: str
     ) -> dict[str, Any]:
         """The first pair of a session that another login system vouches for."""
-        assertion = self.registered.assertion(subject=subject)
+        assertion = self.registered.assertion(sub=subject)
         return tokens(self.asked(client_id, grant_type=JWT_BEARER, assertion=assertion, **members))
+
+    def signed_by_a_thief(self, token: str, **claims: object) -> str:
+        """The same token with other claims, by the key that the server itself signs with."""
+        active, *_ = json.loads((self.server.folder / "keys" / "keyset.json").read_text())["keys"]
+        kid = active["kid"]
+        pem = (self.server.folder / "keys" / f"{kid}.pem").read_bytes()
+        key = load_pem_private_key(pem, None)
+        assert isinstance(key, RSAPrivateKey)
+        forge = Forge(key=key, genuine=token, other_kid=kid)
+        return forge.loaded(json.dumps(json.loads(forge.payload) | claims))
 
 
 @contextmanager

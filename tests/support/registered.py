@@ -58,11 +58,11 @@ class Registered:
         shown = ":".join(map(quote_plus, pair)).encode()
         return {"Authorization": f"Basic {base64.b64encode(shown).decode()}"}
 
-    def assertion(self, issuer: str = LOGIN, subject: str = "alice", **claims: object) -> str:
+    def assertion(self, issuer: str = LOGIN, /, **claims: object) -> str:
         """Another login system's word for a subject (RFC 7523 §2.1)."""
-        return self.signed(issuer, {"iss": issuer, "sub": subject, "aud": self.issuer} | claims)
+        return self.signed(issuer, {"iss": issuer, "sub": "alice", "aud": self.issuer} | claims)
 
-    def client_assertion(self, client_id: str = "portal", **claims: object) -> dict[str, str]:
+    def client_assertion(self, client_id: str = "portal", /, **claims: object) -> dict[str, str]:
         """RFC 7523 §2.2, as members of a form."""
         own: dict[str, object] = {"iss": client_id, "sub": client_id, "aud": self.issuer}
         return {
