@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from joserfc.errors import JoseError
+from joserfc.errors import JoseError, UnsupportedAlgorithmError
 from joserfc.jws import CompactSignature, JWSRegistry, extract_compact, validate_compact
 from joserfc.util import urlsafe_b64decode
 
@@ -15,6 +16,9 @@ from token_server.accounts.clients.jwks_uri import RemoteKeys
 from token_server.accounts.clients.registered import KeySource, VerificationKey
 from token_server.tokens.model import LEEWAY
 from token_server.tokens.ports import SingleUse
+
+if TYPE_CHECKING:
+    from joserfc._rfc7515.model import JWSAlgModel  # it has no other name
 
 LONGEST_ASSERTION = 8192
 LONGEST_JTI = 256
@@ -60,6 +64,12 @@ class _Registry(JWSRegistry):
 
     def __init__(self, algorithm: str) -> None:
         super().__init__(algorithms=[algorithm], strict_check_header=False)
+
+    def get_alg(self, name: str) -> "JWSAlgModel":
+        # joserfc would warn of `EdDSA` at each use, because RFC 9864 calls it otherwise.
+        if self.allowed is None or name not in self.allowed:
+            raise UnsupportedAlgorithmError
+        return self.algorithms[name]
 
 
 class AssertionCheck:

@@ -1,16 +1,22 @@
 """Client credentials in an Authorization header (RFC 6749 §2.3.1, RFC 7617)."""
 
 import base64
+import re
 from urllib.parse import unquote_to_bytes
+
+_SCHEME = "basic"
+# RFC 9110 §5.6.2: what may go on with the name of a scheme.
+_IS_BASIC = re.compile(rf"{_SCHEME}(?![!#$%&'*+.^_`|~0-9a-z-])", re.IGNORECASE | re.ASCII)
 
 
 def is_basic(authorization: str) -> bool:
-    return authorization.partition(" ")[0].lower() == "basic"
+    """Also where what follows is malformed: who tries to prove something is not nobody."""
+    return _IS_BASIC.match(authorization) is not None
 
 
 def read_basic(authorization: str) -> tuple[str, str]:
     """Client id and secret. Raises: ValueError."""
-    written = authorization.partition(" ")[2].strip(" ")
+    written = authorization[len(_SCHEME) :].strip(" ")
     decoded = base64.b64decode(written, validate=True)
     # Python ignores spare bits: two spellings of the same credentials are one too many.
     if base64.b64encode(decoded).decode("ascii") != written:
