@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from redis import Redis
@@ -58,7 +59,7 @@ def sessions(store_socket: Path, tmp_path: Path) -> Sessions:
         result = CliRunner(env=environment).invoke(
             token_server, ["sessions", *arguments], input=stdin, standalone_mode=False
         )
-        if isinstance(result.exception, Problem):
+        if isinstance(result.exception, Problem | click.ClickException):
             raise result.exception
         assert result.exception is None
         return result
@@ -107,3 +108,65 @@ def test_a_client_whose_sessions_rotate_gets_no_reusable_one(
     with pytest.raises(Problem, match="are rotating"):
         issued(sessions, "--client", client, "--reusable")
     assert listed(sessions) == []
+
+
+def explained(sessions: Sessions, text: str) -> str:
+    told = sessions("explain", stdin=f"{text}\n").stdout
+    assert text not in told or len(text) == 22, "it never prints the token"
+    return str(told)
+
+
+def test_explain_tells_what_the_store_knows_of_a_session(sessions: Sessions) -> None:
+    issued(sessions, "--client", "portal", "--reusable")
+    (row,) = listed(sessions)
+    told = explained(sessions, row["sid"])
+    assert told.startswith(f"session {row['sid']} of alice: live\n")
+    for line in ("client    portal", "policy    reusable", "scope     profile invoices:read"):
+        assert line in told
+    sessions("end", row["sid"])
+    assert ": ended (operator)\n" in explained(sessions, row["sid"])
+    assert "the store knows none of this id" in explained(sessions, "A" * 22)
+
+
+@pytest.mark.parametrize(
+    ("options", "outlook"),
+    [
+        ([], "a new pair: it is the session's current refresh token"),
+        (["--reusable"], "a fresh access token, and this refresh token again"),
+        (["--client", "portal"], "a new pair: it is the session's current refresh token"),
+    ],
+    ids=["anonymous", "reusable", "a client's"],
+)
+def test_explain_says_what_a_refresh_token_would_lead_to_and_changes_nothing(
+    sessions: Sessions, options: list[str], outlook: str
+) -> None:
+    token = issued(sessions, *options)["refresh_token"]
+    before = listed(sessions)
+    for _ in range(2):
+        assert f"if its client showed it now: {outlook}\n" in explained(sessions, token)
+    assert listed(sessions) == before
+
+
+def test_explain_knows_a_live_access_token_from_a_dead_one(sessions: Sessions) -> None:
+    token = issued(sessions)["access_token"]
+    assert "if it were shown now: it is good\n" in explained(sessions, token)
+    sessions("end", listed(sessions)[0]["sid"])
+    told = explained(sessions, token)
+    assert "if it were shown: refused, session_ended (operator)\n" in told
+    header, claims, _ = token.split(".")
+    told = explained(sessions, f"{header}.{claims}.{'A' * 342}")
+    assert "if it were shown: refused, token_forged\n" in told
+    assert "no token of ours: token_malformed" in explained(sessions, "a.b.c")
+
+
+def test_explain_says_that_a_client_is_not_registered_any_more(
+    sessions: Sessions, tmp_path: Path
+) -> None:
+    token = issued(sessions, "--client", "portal")["refresh_token"]
+    (tmp_path / "clients.toml").write_text("")
+    assert "its client is not registered any more" in explained(sessions, token)
+
+
+def test_explain_wants_something_to_explain(sessions: Sessions) -> None:
+    with pytest.raises(click.UsageError):
+        sessions("explain", stdin=" \n")

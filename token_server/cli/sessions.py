@@ -1,10 +1,11 @@
-"""`sessions`: begin, list and end sessions."""
+"""`sessions`: begin, list, explain and end sessions."""
 
 import json
 
 import click
 
 from token_server.app import Core, open_core_alone, session_ends
+from token_server.cli.explain import explain
 from token_server.cli.names import all_of_subject, registered, subject_argument, written
 from token_server.cli.running import run
 from token_server.problems import Problem
@@ -26,7 +27,7 @@ from token_server.web.dialects import camel
 
 @click.group(name="sessions")
 def command() -> None:
-    """Begin, list and end sessions."""
+    """Begin, list, explain and end sessions."""
 
 
 @command.command()
@@ -85,6 +86,9 @@ def end(sid: str | None, name: Subject | None) -> None:
         _end_all(name)
     elif sid is not None:
         _end_one(sid)
+
+
+command.add_command(explain)
 
 
 def _end_all(name: Subject) -> None:

@@ -151,17 +151,14 @@ class Sessions(SessionEnds):
         attempt: Attempt,
         now: datetime,
     ) -> Showing:
-        policy = terms.policy
-        answer = await self._engine.run(
-            _REFRESH,
-            _keys(token.subject, token.sid),
-            [
-                *(token.generation, to_micros(now), attempt, kid),
-                *(micros_in(policy.grace_period), _recovery(policy)),
-                *records.lengths(policy),
-                *(terms.client_id or "", " ".join(terms.scope), terms.on_reuse),
-            ],
-        )
+        arguments = _refresh_arguments(token, terms, kid=kid, attempt=attempt, now=now)
+        keys = _keys(token.subject, token.sid)
+        return await self._showing(token, await self._engine.run(_REFRESH, keys, arguments))
+
+    async def foresee(self, token: RefreshToken, *, terms: RefreshTerms, now: datetime) -> Showing:
+        arguments = _refresh_arguments(token, terms, kid=Kid(""), attempt=Attempt(""), now=now)
+        keys = _keys(token.subject, token.sid)
+        answer = await self._engine.run(_REFRESH, keys, [*arguments, "1"])
         return await self._showing(token, answer)
 
     async def look(self, subject: Subject, *, sid: SessionId | None, token_id: TokenId) -> Known:
@@ -207,6 +204,18 @@ class Sessions(SessionEnds):
 
 def _keys(subject: Subject, sid: SessionId) -> list[str]:
     return [names.session(subject, sid), names.subject_record(subject)]
+
+
+def _refresh_arguments(
+    token: RefreshToken, terms: RefreshTerms, *, kid: Kid, attempt: Attempt, now: datetime
+) -> list[Argument]:
+    policy = terms.policy
+    return [
+        *(token.generation, to_micros(now), attempt, kid),
+        *(micros_in(policy.grace_period), _recovery(policy)),
+        *records.lengths(policy),
+        *(terms.client_id or "", " ".join(terms.scope), terms.on_reuse),
+    ]
 
 
 def _recovery(policy: Policy) -> int:

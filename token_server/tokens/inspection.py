@@ -7,7 +7,7 @@ from token_server.tokens.claims import access_claims
 from token_server.tokens.clients import Client
 from token_server.tokens.model import AccessToken, EndReason, RefreshToken, Session, TokenType
 from token_server.tokens.moments import to_seconds
-from token_server.tokens.outcomes import Done
+from token_server.tokens.outcomes import Done, Known
 from token_server.tokens.ports import Fact
 from token_server.tokens.reading import is_refresh_token, read_access_token, read_refresh_token
 from token_server.tokens.refusals import (
@@ -85,14 +85,9 @@ class InspectionRules(Steps):
 
     async def check_live(self, token: AccessToken) -> None:
         """Raises: SessionUnknown, SessionEnded, TokenRevoked, TemporarilyUnavailable."""
-        ids = ids_of_access_token(token)
         known = await self._store.look(token.subject, sid=token.sid, token_id=token.token_id)
-        if known.revoked:
-            raise TokenRevoked().about(**ids)
-        if known.ended:
-            raise SessionEnded(known.ended).about(because=known.ended, **ids)
-        if token.sid is not None and known.session is None:
-            raise SessionUnknown().about(**ids)
+        if refusal := why_dead(token, known):
+            raise refusal
 
     async def _revoke_session(self, token: RefreshToken, client: Client | None) -> None:
         ending = await self._store.revoke_session(
@@ -156,6 +151,18 @@ class InspectionRules(Steps):
         else:
             self._signer.verify(unverified, now)
         return token
+
+
+def why_dead(token: AccessToken, known: Known) -> TokenRefused | None:
+    """Why what the store knows makes a genuine access token good for nothing."""
+    ids = ids_of_access_token(token)
+    if known.revoked:
+        return TokenRevoked().about(**ids)
+    if known.ended:
+        return SessionEnded(known.ended).about(because=known.ended, **ids)
+    if token.sid is not None and known.session is None:
+        return SessionUnknown().about(**ids)
+    return None
 
 
 def _is_current(token: RefreshToken, session: Session, now: datetime) -> bool:

@@ -142,6 +142,12 @@ class SessionStore(Protocol):
         Raises: StoreMemoryLost.
         """
 
+    async def foresee(self, token: RefreshToken, *, terms: RefreshTerms, now: datetime) -> Showing:
+        """What `show` would answer now; changes nothing.
+
+        Raises: StoreMemoryLost.
+        """
+
     async def end(
         self,
         subject: Subject,

@@ -33,6 +33,7 @@ MOST_ACTORS = 8
 _LAST_SECOND = 253_402_300_799
 # Lua's numbers are doubles: above this, two generations would compare as equal.
 _LAST_GENERATION = 2**53 - 1
+_ACCESS_TOKENS = (TokenType.JWT, TokenType.AT_JWT)
 _SID = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
 _TOKEN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
@@ -43,6 +44,14 @@ def is_refresh_token(unverified: UnverifiedToken) -> bool:
     """Whether that is what it says it is."""
     is_jwt = unverified.typ is TokenType.JWT
     return is_jwt and unverified.unverified_claims.get("aud") == REFRESH
+
+
+def claimed_sid(unverified: UnverifiedToken) -> SessionId | None:
+    """Its session, if it is telling the truth."""
+    try:
+        return _sid(unverified.unverified_claims)
+    except TokenMalformed:
+        return None
 
 
 def read_refresh_token(
@@ -83,6 +92,8 @@ def read_access_token(unverified: UnverifiedToken, *, issuer: str, now: datetime
     Raises: TokenMisplaced, TokenMalformed, TokenExpired, TokenNotYetValid.
     """
     unverified_claims = unverified.unverified_claims
+    if unverified.typ not in _ACCESS_TOKENS:
+        raise TokenMisplaced
     audience = _audience(unverified_claims)
     if REFRESH in audience or unverified_claims.get("iss") != issuer:
         raise TokenMisplaced

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import assert_never
 
 from token_server.tokens.claims import refresh_claims, session_access_token
-from token_server.tokens.clients import NOTHING_MORE, Asked, Client, OnReuse
+from token_server.tokens.clients import NOTHING_MORE, Asked, Client
 from token_server.tokens.model import (
     EndReason,
     NewSession,
@@ -32,7 +32,7 @@ from token_server.tokens.outcomes import (
     Unknown,
     Widened,
 )
-from token_server.tokens.ports import Fact, RefreshTerms
+from token_server.tokens.ports import Fact
 from token_server.tokens.profiles import ClaimsAbout
 from token_server.tokens.reading import read_refresh_token
 from token_server.tokens.refusals import (
@@ -162,16 +162,11 @@ class SessionRules(Steps):
     async def _shown(
         self, token: RefreshToken, now: datetime, client: Client | None, names: tuple[str, ...]
     ) -> Showing:
-        policy = self._policy_for(client)
-        until = now + policy.longest_lifetime(short_term=token.short_term)
+        terms = self._refresh_terms(client, names)
+        until = now + terms.policy.longest_lifetime(short_term=token.short_term)
         return await self._store.show(
             token,
-            terms=RefreshTerms(
-                policy=policy,
-                client_id=client.client_id if client else None,
-                scope=names,
-                on_reuse=client.on_reuse if client else OnReuse.END,
-            ),
+            terms=terms,
             kid=await self._reserved_kid(now, until=until),
             attempt=self._ids.attempt(),
             now=now,

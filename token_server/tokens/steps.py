@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from token_server.tokens.claims import access_claims
-from token_server.tokens.clients import Client
+from token_server.tokens.clients import Client, OnReuse
 from token_server.tokens.identity import TokenIds
 from token_server.tokens.model import (
     AccessToken,
@@ -21,6 +21,7 @@ from token_server.tokens.ports import (
     Ids,
     KeyExpiries,
     KeysetWatch,
+    RefreshTerms,
     SessionStore,
     Signer,
 )
@@ -56,6 +57,14 @@ class Steps:
 
     def _policy_for(self, client: Client | None) -> Policy:
         return client.policy if client else self._policy
+
+    def _refresh_terms(self, client: Client | None, names: tuple[str, ...] = ()) -> RefreshTerms:
+        return RefreshTerms(
+            policy=self._policy_for(client),
+            client_id=client.client_id if client else None,
+            scope=names,
+            on_reuse=client.on_reuse if client else OnReuse.END,
+        )
 
     async def _unpacked(self, unverified_token: str) -> UnverifiedToken:
         try:

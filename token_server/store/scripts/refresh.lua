@@ -32,7 +32,8 @@
 --
 -- KEYS: session, subject record
 -- ARGV: shown, now (when the request arrived), attempt, kid, grace period, recovery period (-1: no
---   end), lengths (4), client, scope asked for ('' where there is none), on reuse ('end', 'refuse')
+--   end), lengths (4), client, scope asked for ('' where there is none), on reuse ('end', 'refuse'),
+--   '1' to say what it would lead to, and change nothing
 
 -- Nobody waits for the store longer than this.
 local OVERTAKEN = 2 * 1000 * 1000
@@ -49,6 +50,7 @@ local function widens(asked, granted)
   return false
 end
 
+local only_says = ARGV[14] == '1'
 local record = read(KEYS[1])
 if not record.g then return {'unknown'} end
 if (record.c or '') ~= ARGV[11] then return {'misplaced'} end
@@ -67,6 +69,7 @@ if now >= tonumber(record.r) then return {'expired'} end
 if widens(ARGV[12], record.w) then return {'widened'} end
 
 local function hand_out(outcome, generation, base)
+  if only_says then return answer(outcome, record) end
   issue(KEYS[1], KEYS[2], record, {generation = generation, base = base, now = now,
     attempt = attempt, kid = kid, lengths = lengths})
   return answer(outcome, record)
@@ -90,6 +93,7 @@ if now < issued then
   return {'late'}
 end
 if ARGV[13] == 'refuse' then return {'refused'} end
+if only_says then return {'reused'} end
 redis.call('HSET', KEYS[1], 'e', 'reuse', 't', attempt)
 redis.call('HDEL', KEYS[2], string.sub(KEYS[1], -22))
 return {'reused'}
