@@ -1,6 +1,8 @@
 """The JSON and the request-header dialect: what they share, beside their golden transcripts."""
 
+import httpx
 import pytest
+from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 from support.web_room import ISSUED_AT, WebRoom
 
@@ -11,6 +13,7 @@ from token_server.web.dialects.json_body import RANK, USER, user_of
 from token_server.web.dialects.profile_document import identity_of
 from token_server.web.dialects.request_header import claims
 from token_server.web.repeats import MOST_REFUSALS
+from token_server.web.wire import IS_GONE
 
 pytestmark = pytest.mark.anyio
 
@@ -108,6 +111,20 @@ async def test_a_profile_that_cannot_be_read_is_an_outage(dialect: str, room: We
 async def test_a_profile_is_looked_up_once(dialect: str, room: WebRoom) -> None:
     await refresh(room, dialect, "refresh.alice.1")
     assert room.profiles.asked == ["alice"]
+
+
+@both
+async def test_who_has_hung_up_is_not_served(dialect: str, room: WebRoom) -> None:
+    """It may have asked again on another connection: only the one that is waited for counts."""
+
+    async def hung_up(scope: Scope, receive: Receive, send: Send) -> None:
+        await room.app({**scope, IS_GONE: lambda: True}, receive, send)
+
+    room.client = httpx.AsyncClient(
+        transport=httpx.ASGITransport(hung_up), base_url="http://server"
+    )
+    await refresh(room, dialect, "refresh.alice.1")
+    assert room.ledger.refreshed == []
 
 
 async def test_access_tokens_of_the_header_dialect_say_who_it_is(room: WebRoom) -> None:
