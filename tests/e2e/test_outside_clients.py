@@ -171,3 +171,12 @@ def test_a_refresh_token_is_good_for_its_own_client_alone(clientele: Clientele) 
             client.post(REVOKE, data={"token": token}, headers=headers)
         answer = client.post(TOKEN, data=standard, headers=by("billing"))
     assert answer.status_code == 200, answer.text
+
+
+def test_a_session_that_the_operator_begins_is_its_clients(clientele: Clientele) -> None:
+    begun = clientele.server.issued("carol", "--client", "billing")
+    shown = {"grant_type": "refresh_token", "refresh_token": begun["refresh_token"]}
+    with httpx.Client(base_url=clientele.url) as client:
+        assert client.post(TOKEN, data=shown).status_code == 400
+        answer = client.post(TOKEN, data=shown, headers=clientele.registered.basic("billing"))
+    assert answer.status_code == 200, answer.text
