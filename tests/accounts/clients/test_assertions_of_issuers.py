@@ -24,7 +24,10 @@ def portal(desk: Desk) -> Client:
 
 
 async def asserted(
-    desk: Desk, header: dict[str, Any] | None = None, key: str = "login", **more: Any
+    desk: Desk,
+    header: dict[str, Any] | None = None,
+    key: str = "login",
+    **more: Any,  # noqa: ANN401 - claims hold anything
 ) -> Asserted:
     claims = desk.claims(**{"iss": LOGIN, "sub": "alice"} | more)
     return await desk.desk.assertions(signed(header or HEADER, claims, key), client=portal(desk))

@@ -42,7 +42,7 @@ def hs256_by_the_public_key(claims: dict[str, Any]) -> str:
     return f"{head}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
 
 
-def with_header(**more: Any) -> Callable[[dict[str, Any]], str]:
+def with_header(more: dict[str, Any]) -> Callable[[dict[str, Any]], str]:
     """Signed by the right key."""
     header = {name: value for name, value in (HEADER | more).items() if value is not None}
     return lambda claims: signed(header, claims, "portal")
@@ -71,7 +71,7 @@ HEADERS: list[Callable[[dict[str, Any]], str]] = [
     lambda claims: signed({"alg": "EdDSA"}, claims, "ed"),
     lambda claims: signed(HEADER | {"jwk": OWN_JWK}, claims, "stranger"),
     *[
-        with_header(**more)
+        with_header(more)
         for more in (
             {"jwk": KEYS["portal"].as_dict(private=False)},
             {"jku": "https://evil.example/jwks"},

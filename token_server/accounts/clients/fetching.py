@@ -11,9 +11,10 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import httpx
 
@@ -25,6 +26,7 @@ from token_server.problems import Problem
 
 LARGEST_SET = 256 * 1024
 WITHIN_SECONDS = 3.0
+MOST_ADDRESSES = 4
 
 Address = IPv4Address | IPv6Address
 
@@ -57,8 +59,14 @@ class JwksFetcher:
     async def _get(self, uri: JwksUri) -> bytes:
         """Raises: ValueError, httpx.HTTPError, OSError."""
         parts = urlsplit(uri)
-        host = parts.hostname or ""
-        address = await _address_of(host, parts.port or (443 if parts.scheme == "https" else 80))
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        first, *others = await _addresses_of(parts.hostname or "", port)
+        for address in (first, *others[: MOST_ADDRESSES - 1]):
+            with suppress(httpx.ConnectError):
+                return await self._get_from(address, uri, parts)
+        raise httpx.ConnectError("none of its addresses can be connected to")
+
+    async def _get_from(self, address: Address, uri: JwksUri, parts: SplitResult) -> bytes:
         async with (
             httpx.AsyncClient(verify=self._ssl, trust_env=False, follow_redirects=False) as client,
             client.stream(
@@ -70,7 +78,7 @@ class JwksFetcher:
                     # What is unpacked has no size that could be told before.
                     "Accept-Encoding": "identity",
                 },
-                extensions={"sni_hostname": host},
+                extensions={"sni_hostname": parts.hostname},
                 timeout=self._within_seconds,
             ) as answer,
         ):
@@ -88,22 +96,21 @@ class JwksFetcher:
         return self._trust()
 
 
-async def _address_of(host: str, port: int) -> Address:
-    """Where to connect. Raises: ValueError, where it must not; OSError."""
-    try:
-        return ip_address(host)
-    except ValueError:
-        pass
+async def _addresses_of(host: str, port: int) -> list[Address]:
+    """Where to connect, one at least. Raises: ValueError, where it must not; OSError."""
+    with suppress(ValueError):
+        return [ip_address(host)]
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = [ip_address(str(sockaddr[0])) for *_, sockaddr in found]
-    may_be = _is_loopback if is_loopback(host) else _is_public
+    may_be = _is_loopback if is_loopback(host) else is_public
     # All of them: who mixes public with private ones waits for us to take the other.
     if not addresses or not all(map(may_be, addresses)):
         raise ValueError("its name leads into a private network")
-    return addresses[0]
+    return list(dict.fromkeys(addresses))
 
 
-def _is_public(address: Address) -> bool:
+def is_public(address: Address) -> bool:
+    """Whether it belongs to the whole internet."""
     address = _unmapped(address)
     return address.is_global and not address.is_multicast
 
