@@ -123,6 +123,9 @@ class Desk:
             now=now,
         )
 
+    async def foresee(self, session: Session, generation: int, now: datetime) -> Showing:
+        return await self.sessions.foresee(shown(session, generation), terms=self.terms, now=now)
+
 
 def outcome_of(showing: Showing) -> Outcome:
     assert isinstance(showing, Handed)
