@@ -10,7 +10,8 @@ import httpx
 from joserfc import jwt
 from joserfc.jwk import OctKey
 from support.clientele import Clientele
-from support.registered import ASSERTION_TYPE, LOGIN, TRICKY
+from support.leaks import TOKEN, written
+from support.registered import ASSERTION_TYPE, JWT_BEARER, LOGIN, TOKEN_EXCHANGE, TRICKY
 
 Headers = list[tuple[bytes, bytes]]
 Case = tuple[str, Headers, dict[str, str]]
@@ -184,6 +185,27 @@ def test_an_unknown_client_and_a_wrong_secret_are_told_alike(clientele: Clientel
     assert {answer.headers["www-authenticate"] for answer in answers} == {
         'Basic realm="token-server"'
     }
+
+
+def test_what_clients_show_is_written_down_nowhere(clientele: Clientele) -> None:
+    """Neither right nor wrong, neither in the log nor in the audit log nor in the store."""
+    canary = "canary-" * 8
+    for client_id in ("billing", "poster", "portal"):
+        assert clientele.asked(client_id, grant_type="client_credentials").status_code == 200
+        clientele.asked(client_id, grant_type=JWT_BEARER, assertion=canary)
+        clientele.asked(client_id, grant_type=TOKEN_EXCHANGE, subject_token=canary)
+        clientele.handed_over(client_id)
+    wrong = {"client_id": canary, "client_secret": canary, "token": canary}
+    for endpoint in ENDPOINTS:
+        url = f"{clientele.url}/api/oauth2/{endpoint}"
+        httpx.post(url, data={"grant_type": canary} | wrong)
+        httpx.post(url, data={"token": canary}, headers=basic(f"{canary}:{canary}".encode()))
+        httpx.post(url, data=_shown(canary))
+    haystack = b"\n".join(written(clientele.server.folder))
+    assert b"client_refused" in haystack
+    assert not TOKEN.search(haystack)
+    for secret in (canary, *clientele.registered.secrets.values()):
+        assert secret.encode() not in haystack
 
 
 def test_a_clients_assertion_is_good_once_on_all_workers(clientele: Clientele) -> None:
