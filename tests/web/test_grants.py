@@ -5,7 +5,8 @@ from typing import Any
 import httpx
 import pytest
 from support.client_desk import ALL_GRANTS, BILLING, PHONE, READER, ClientDesk, basic, client
-from support.web_room import WebRoom, pair
+from support.ledger import pair
+from support.web_room import WebRoom
 
 from token_server.tokens.clients import NOTHING_MORE, Asked, AuthMethod, Grant
 from token_server.web.repeats import MOST_REFUSALS

@@ -4,7 +4,8 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
-from support.web_room import ISSUED_AT, WebRoom
+from support.ledger import ISSUED_AT
+from support.web_room import WebRoom
 
 from token_server.tokens.model import Subject
 from token_server.tokens.profiles import Profile

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from support import transcripts
-from support.web_room import WebRoom, pair
+from support.ledger import pair
+from support.web_room import WebRoom
 
 pytestmark = pytest.mark.anyio
 
