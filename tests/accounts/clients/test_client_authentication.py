@@ -133,9 +133,17 @@ async def test_a_store_that_lost_its_memory_vouches_for_no_jti(desk: Desk, redis
 
 
 async def test_the_audit_log_is_told_of_clients_that_are_there_only(desk: Desk) -> None:
-    for client_id, told in (("billing", "billing"), ("s3cr3t by mistake", None)):
+    assertion = signed(HEADER, desk.claims(exp=1), "portal")
+    for credentials, told in (
+        (shown(client_id="poster", client_secret="wrong"), "poster"),
+        (shown(client_id="s3cr3t by mistake", client_secret="wrong"), None),
+        (shown(basic("billing", "wrong")), "billing"),
+        (shown(basic("s3cr3t", "wrong")), None),
+        (shown(client_id="billing"), "billing"),
+        (by_assertion(assertion), "portal"),
+    ):
         with pytest.raises(ClientRefused) as refused:
-            await desk.client(shown(client_id=client_id, client_secret="wrong"))
+            await desk.client(credentials)
         assert refused.value.ids.get("client_id") == told
 
 

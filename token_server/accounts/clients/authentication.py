@@ -40,20 +40,15 @@ class ClientCheck:
         method = _method(shown)
         if method is AuthMethod.NONE and shown.client_id is None:
             return None
-        try:
-            match method:
-                case AuthMethod.BASIC:
-                    found = self._by_basic(shown)
-                case AuthMethod.POST:
-                    found = self._by_secret(shown.client_id, shown.client_secret or "", method)
-                case AuthMethod.PRIVATE_KEY_JWT:
-                    found = await self._by_assertion(shown, now)
-                case AuthMethod.NONE:
-                    found = self._registered(shown.client_id, method)
-        except ClientRefused as refused:
-            if shown.client_id and self._clients.find(shown.client_id):
-                refused.about(client_id=shown.client_id)
-            raise
+        match method:
+            case AuthMethod.BASIC:
+                found = self._by_basic(shown)
+            case AuthMethod.POST:
+                found = self._by_secret(shown.client_id, shown.client_secret or "", method)
+            case AuthMethod.PRIVATE_KEY_JWT:
+                found = await self._by_assertion(shown, now)
+            case AuthMethod.NONE:
+                found = self._registered(shown.client_id, method)
         return found.client
 
     def _by_basic(self, shown: ShownCredentials) -> RegisteredClient:
@@ -64,7 +59,7 @@ class ClientCheck:
         found = self._by_secret(client_id, secret, AuthMethod.BASIC)
         # RFC 6749 does not forbid to name oneself twice, and libraries do.
         if shown.client_id not in (None, client_id):
-            raise ClientRefused("client_id of another client").about(client_id=client_id)
+            raise _refused("client_id of another client", found)
         return found
 
     def _by_secret(
@@ -74,7 +69,7 @@ class ClientCheck:
         found = self._clients.registered(client_id or "")
         hashes = found.secret_hashes if found else ()
         if not _is_one_of(secret, hashes):
-            raise ClientRefused("secret wrong, or client unknown")
+            raise _refused("secret wrong, or client unknown", found)
         return self._registered(client_id, method)
 
     async def _by_assertion(self, shown: ShownCredentials, now: datetime) -> RegisteredClient:
@@ -82,25 +77,28 @@ class ClientCheck:
             raise ClientRefused("no assertion of the type that is known")
         try:
             assertion = unpack(shown.client_assertion)
-            client_id = assertion.unverified_claims.get("sub")
-            # RFC 7521 §4.2
-            if not isinstance(client_id, str) or shown.client_id not in (None, client_id):
-                raise ClientRefused("assertion of another client")
-            found = self._registered(client_id, AuthMethod.PRIVATE_KEY_JWT)
-            expected = Expected(
-                types=_TYPES,
-                issuer=client_id,
-                audiences=frozenset(
-                    {self._issuer, self._token_endpoint, self._issuer + shown.endpoint}
-                ),
-                longest=LONGEST_ASSERTION_LIFETIME,
-                keys=found.keys,
-                algorithms=found.algorithms,
-            )
-            await self._check(assertion, expected, now=now)
         except AssertionFault as fault:
             raise ClientRefused(fault.because) from None
+        client_id = assertion.unverified_claims.get("sub")
+        # RFC 7521 §4.2
+        if not isinstance(client_id, str) or shown.client_id not in (None, client_id):
+            raise ClientRefused("assertion of another client")
+        found = self._registered(client_id, AuthMethod.PRIVATE_KEY_JWT)
+        try:
+            await self._check(assertion, self._expected(found, shown.endpoint), now=now)
+        except AssertionFault as fault:
+            raise _refused(fault.because, found) from None
         return found
+
+    def _expected(self, found: RegisteredClient, endpoint: str) -> Expected:
+        return Expected(
+            types=_TYPES,
+            issuer=found.client.client_id,
+            audiences=frozenset({self._issuer, self._token_endpoint, self._issuer + endpoint}),
+            longest=LONGEST_ASSERTION_LIFETIME,
+            keys=found.keys,
+            algorithms=found.algorithms,
+        )
 
     def _registered(self, client_id: str | None, method: AuthMethod) -> RegisteredClient:
         """The client, if this is its method."""
@@ -108,7 +106,7 @@ class ClientCheck:
         if found is None:
             raise ClientRefused("client unknown")
         if found.client.auth_method is not method:
-            raise ClientRefused("not its method")
+            raise _refused("not its method", found)
         return found
 
 
@@ -130,6 +128,12 @@ def _method(shown: ShownCredentials) -> AuthMethod:
     if len(used) > 1:
         raise RequestMalformed("more than one client authentication method")
     return used[0] if used else AuthMethod.NONE
+
+
+def _refused(because: str, found: RegisteredClient | None) -> ClientRefused:
+    """The audit log names clients that are there, and nothing else that somebody sent as one."""
+    refused = ClientRefused(because)
+    return refused.about(client_id=found.client.client_id) if found else refused
 
 
 def _is_one_of(secret: str, hashes: Iterable[bytes]) -> bool:
