@@ -54,12 +54,10 @@ def access_claims(
     """The payload of an access token; what else is said about its subject replaces nothing."""
     write = _of_rfc_9068 if token.typ is TokenType.AT_JWT else _as_documented
     claims = write(token, issuer)
-    claims |= {
-        name: value
-        for name, value in (("scope", token.scope), ("sid", token.sid), ("act", _act(token)))
-        if value is not None and name not in claims
-    }
-    return claims | {name: value for name, value in about.items() if name not in claims}
+    if token.actors:
+        claims["act"] = _act(token)
+    # Ours twice: once for the order, once to win.
+    return {**claims, **about, **claims} if about else claims
 
 
 def is_subject(text: str) -> bool:
@@ -69,7 +67,7 @@ def is_subject(text: str) -> bool:
 
 def _as_documented(token: AccessToken, issuer: str) -> dict[str, object]:
     issued_at = to_seconds(token.issued_at)
-    claims: dict[str, object] = {
+    return {
         "unique_name": token.subject,
         "nbf": issued_at,
         "exp": to_seconds(token.expires_at),
@@ -78,12 +76,8 @@ def _as_documented(token: AccessToken, issuer: str) -> dict[str, object]:
         "iss": issuer,
         "sub": token.subject,
         "jti": token.token_id,
+        **_where_any(sid=token.sid, client_id=token.client_id, scope=token.scope),
     }
-    if token.sid is not None:
-        claims["sid"] = token.sid
-    if token.client_id is not None:
-        claims["client_id"] = token.client_id
-    return claims
 
 
 def _of_rfc_9068(token: AccessToken, issuer: str) -> dict[str, object]:
@@ -95,7 +89,12 @@ def _of_rfc_9068(token: AccessToken, issuer: str) -> dict[str, object]:
         "client_id": token.client_id,
         "iat": to_seconds(token.issued_at),
         "jti": token.token_id,
+        **_where_any(scope=token.scope, sid=token.sid),
     }
+
+
+def _where_any(**claims: str | None) -> dict[str, object]:
+    return {name: value for name, value in claims.items() if value is not None}
 
 
 def _aud(token: AccessToken) -> str | list[str]:

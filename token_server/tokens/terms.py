@@ -25,7 +25,7 @@ class Terms:
     @property
     def variation(self) -> str:
         """What sets it apart from the documented one, as text; empty where nothing does."""
-        if self == DOCUMENTED:
+        if self is DOCUMENTED:
             return ""
         told = (str(self.typ), self.audience, self.client_id, self.scope, [*self.about.items()])
         return repr(told)
@@ -44,7 +44,7 @@ def terms(
     """Raises: TargetRefused."""
     audience = audience_of(client, asked)
     if client is None:
-        return Terms(audience=audience, scope=scope, about=about)
+        return Terms(about=about) if about else DOCUMENTED
     is_at_jwt = client.access_token_format is AccessTokenFormat.AT_JWT
     return Terms(
         typ=TokenType.AT_JWT if is_at_jwt else TokenType.JWT,
@@ -59,9 +59,9 @@ def audience_of(client: Client | None, asked: Asked) -> tuple[str, ...]:
     """RFC 8707 §2: what is named, or where that is (RFC 9068 §3). Raises: TargetRefused."""
     # An access token for `refresh` could be taken for the other kind.
     allowed = [name for name in client.audiences if name != REFRESH] if client else []
-    if not set(asked.resources) <= set(allowed):
-        raise TargetRefused
     if asked.resources:
+        if not set(asked.resources) <= set(allowed):
+            raise TargetRefused
         return tuple(dict.fromkeys(asked.resources))
     if client and client.access_token_format is AccessTokenFormat.AT_JWT and allowed:
         return (allowed[0],)
@@ -86,7 +86,7 @@ def scope_within(
 ) -> str | None:
     """What is asked for, else all of what was granted that the client may still have."""
     if client is None:
-        return granted
+        return None
     return written(names or still_allowed(granted, client))
 
 
