@@ -180,3 +180,35 @@ def test_a_session_that_the_operator_begins_is_its_clients(clientele: Clientele)
         assert client.post(TOKEN, data=shown).status_code == 400
         answer = client.post(TOKEN, data=shown, headers=clientele.registered.basic("billing"))
     assert answer.status_code == 200, answer.text
+
+
+def test_a_public_client_logs_in_refreshes_and_revokes_by_its_name(clientele: Clientele) -> None:
+    password = clientele.server.user("dora")
+    begun = clientele.asked("phone-app", grant_type="password", username="dora", password=password)
+    shown = {"grant_type": "refresh_token", "refresh_token": begun.json()["refresh_token"]}
+    assert httpx.post(clientele.url + TOKEN, data=shown).json()["error"] == "invalid_grant"
+    pair = clientele.asked("phone-app", **shown).json()
+    token = {"token": pair["refresh_token"]}
+    named = {"client_id": "phone-app"}
+    assert httpx.post(clientele.url + INTROSPECT, data=token | named).status_code == 401
+    assert httpx.post(clientele.url + REVOKE, data=token | named).status_code == 200
+    shown = {"grant_type": "refresh_token", "refresh_token": pair["refresh_token"]}
+    assert clientele.asked("phone-app", **shown).json()["error"] == "invalid_grant"
+
+
+def test_a_client_knows_about_its_own_tokens_alone(clientele: Clientele) -> None:
+    """But for one that may introspect any, such as a gateway."""
+    pair = clientele.handed_over("billing")
+    nobodys = clientele.server.pair("erna")
+    by, url = clientele.registered, clientele.url + INTROSPECT
+    with httpx.Client() as client:
+        for token in (pair["access_token"], pair["refresh_token"]):
+            own = client.post(url, data={"token": token}, headers=by.basic("billing"))
+            other = client.post(url, data={"token": token}, headers=by.basic("narrow"))
+            gateway = client.post(url, data={"token": token} | by.client_assertion("portal"))
+            assert (own.json()["active"], own.json()) == (True, gateway.json())
+            assert other.json() == {"active": False}
+        for token in (nobodys.access_token, nobodys.refresh_token):
+            own = client.post(url, data={"token": token}, headers=by.basic("billing"))
+            gateway = client.post(url, data={"token": token} | by.client_assertion("portal"))
+            assert (own.json(), gateway.json()["active"]) == ({"active": False}, True)

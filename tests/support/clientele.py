@@ -65,7 +65,12 @@ class Clientele:
 def running_clientele(folder: Path) -> Iterator[Clientele]:
     port = free_port()
     registered = Registered(f"http://127.0.0.1:{port}")
-    (folder / "clients.toml").write_text(registered.toml)
-    settings = {"ISSUER": registered.issuer, "PORT": str(port), "CLIENTS_FILE": "clients.toml"}
+    clients_file = folder / "clients.toml"
+    clients_file.write_text(registered.toml)
+    settings = {
+        "ISSUER": registered.issuer,
+        "PORT": str(port),
+        "CLIENTS_FILE": str(clients_file),
+    }
     with running_server(folder, **settings) as running:
         yield Clientele(running, registered)
