@@ -112,8 +112,10 @@ async def test_a_dialect_that_is_switched_off_is_not_described(dialect: str) -> 
 
 
 @pytest.mark.parametrize("name", OF_OPERATIONS)
-async def test_every_golden_answer_is_as_described(name: str, document: dict[str, Any]) -> None:
+async def test_every_golden_answer_is_as_described(name: str) -> None:
     """Status, media type, headers and body, of what is given and of what is refused."""
+    registered = name.startswith("clients/")
+    document = await document_of(WebRoom(clients=ClientDesk(is_there=registered)))
     transcript = OF_OPERATIONS[name]
     path = transcript.path.partition("?")[0]
     operation = document["paths"][path][transcript.method.lower()]
@@ -130,7 +132,8 @@ async def test_every_golden_answer_is_as_described(name: str, document: dict[str
         told = answer.body.replace("urn:uuid:…", "urn:uuid:0").replace(
             '"timestamp":"…"', '"timestamp":"2026-11-22T00:00:00.000000Z"'
         )
-        jsonschema_rs.validate(whole, json.loads(told))
+        is_json = "json" in media_type
+        jsonschema_rs.validate(whole, json.loads(told) if is_json else told)
     else:
         assert "content" not in described
 
