@@ -42,7 +42,7 @@ def _statements(text: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
     begun, statement = 1, ""
     for number, line in enumerate(text.split("\n"), start=1):
         statement += line + "\n"
-        with suppress(tomllib.TOMLDecodeError):
+        with suppress(tomllib.TOMLDecodeError, RecursionError):
             if read := tomllib.loads(statement):
                 yield begun, statement, read
             begun, statement = number + 1, ""
