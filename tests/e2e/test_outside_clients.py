@@ -212,3 +212,27 @@ def test_a_client_knows_about_its_own_tokens_alone(clientele: Clientele) -> None
             own = client.post(url, data={"token": token}, headers=by.basic("billing"))
             gateway = client.post(url, data={"token": token} | by.client_assertion("portal"))
             assert (own.json(), gateway.json()["active"]) == ({"active": False}, True)
+
+
+def test_pyjwt_verifies_a_signed_introspection_which_is_no_token(clientele: Clientele) -> None:
+    """RFC 9701 §5, §8.1."""
+    token, url = clientele.handed_over("billing")["access_token"], clientele.url + INTROSPECT
+    headers = clientele.registered.basic("billing")
+    plain = httpx.post(url, data={"token": token}, headers=headers).json()
+    accept = {"Accept": "application/token-introspection+jwt"}
+    signed = httpx.post(url, data={"token": token}, headers=headers | accept).text
+    assert jwt.get_unverified_header(signed)["typ"] == "token-introspection+jwt"
+    keys = jwt.PyJWKClient(f"{clientele.url}/.well-known/jwks.json")
+    claims = jwt.decode(
+        signed,
+        keys.get_signing_key_from_jwt(signed),
+        algorithms=["RS512"],
+        audience="billing",
+        issuer=clientele.url,
+    )
+    assert list(claims) == ["iss", "aud", "iat", "token_introspection"]
+    assert claims["token_introspection"] == plain
+    again = httpx.post(url, data={"token": signed}, headers=headers)
+    assert again.json() == {"active": False}
+    bearer = {"Authorization": f"Bearer {signed}"}
+    assert httpx.post(f"{clientele.url}/api/oauth2/logout", headers=bearer).status_code == 401
