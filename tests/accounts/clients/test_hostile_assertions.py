@@ -5,9 +5,11 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 from support.desk import (
     ISSUER,
     KEYS,
@@ -15,6 +17,8 @@ from support.desk import (
     TOKEN_PATH,
     Desk,
     by_assertion,
+    jwk,
+    open_desk,
     signed,
 )
 
@@ -182,10 +186,22 @@ async def test_a_client_id_beside_it_is_the_same_one(desk: Desk) -> None:
 
 
 async def test_without_a_kid_two_keys_that_fit_are_one_too_many(
-    desk: Desk,
+    redis: Redis, tmp_path: Path
 ) -> None:
-    assertion = signed({"alg": "RS256"}, desk.claims("mobile"), "mobile")
-    assert await desk.client(by_assertion(assertion))
+    toml = f"""[[clients]]
+client_id = "portal"
+token_endpoint_auth_method = "private_key_jwt"
+jwks = {{ keys = [{jwk("portal")}, {jwk("login")}, {jwk("mobile")}] }}
+"""
+    desk = await open_desk(redis, tmp_path, toml=toml)
+    for key in ("portal", "login"):
+        with pytest.raises(ClientRefused):
+            await desk.client(by_assertion(signed({"alg": "ES256"}, desk.claims(), key)))
+    assert await desk.client(by_assertion(signed(HEADER, desk.claims(), "portal")))
+    assert await desk.client(by_assertion(signed({"alg": "RS256"}, desk.claims(), "mobile")))
+
+
+async def test_the_key_that_kid_names_is_the_only_one_that_is_tried(desk: Desk) -> None:
     swapped = signed({"alg": "EdDSA", "kid": "rsa"}, desk.claims("mobile"), "ed")
     with pytest.raises(ClientRefused):
         await desk.client(by_assertion(swapped))
