@@ -1,6 +1,7 @@
 """A profile: one JSON object, read strictly, and what is told of a subject by it."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -60,13 +61,20 @@ def test_the_largest_profile_is_64_kib() -> None:
 @pytest.mark.anyio
 async def test_a_subjects_profile_is_what_its_account_holds(redis: Redis) -> None:
     accounts = Accounts(Engine(redis, waits_for_fsync=False), keep=timedelta(days=15))
-    await accounts.add(an_account())
+    moments = [THEN + timedelta(hours=hours) for hours in range(3)]
+    account = replace(
+        an_account(),
+        created_at=moments[0],
+        updated_at=moments[1],
+        password_updated_at=moments[2],
+    )
+    await accounts.add(account)
     assert await AccountProfiles(accounts)(ALICE) == Profile(
         subject=ALICE,
         document={"email": "é@b.example"},
-        created_at=THEN,
-        updated_at=THEN,
-        password_updated_at=THEN,
+        created_at=moments[0],
+        updated_at=moments[1],
+        password_updated_at=moments[2],
     )
     later = THEN + timedelta(days=1)
     await accounts.disable(ALICE, at=later)
