@@ -23,6 +23,7 @@ REFRESH = {
     "header": ("GET", "/v1/auth/refresh-token"),
 }
 LOG_IN = {"json": "/auth-service/v1/login", "header": "/v1/auth/login"}
+CANARY = "c4n4ry"
 CREDENTIALS = {"email": "alice", "password": "correct horse"}
 both = pytest.mark.parametrize("dialect", ["json", "header"])
 
@@ -112,6 +113,30 @@ async def test_a_profile_that_cannot_be_read_is_an_outage(dialect: str, room: We
 async def test_a_profile_is_looked_up_once(dialect: str, room: WebRoom) -> None:
     await refresh(room, dialect, "refresh.alice.1")
     assert room.profiles.asked == ["alice"]
+
+
+@both
+async def test_nothing_that_was_sent_is_repeated_in_answers_or_logs(
+    dialect: str, room: WebRoom
+) -> None:
+    """RFC 9700 §4.2, §4.14: a token, a password, or a name that may be one."""
+    method, path = REFRESH[dialect]
+    ask = room.client.request
+    with capture_logs() as logs:
+        answers = [
+            await ask(method, path, headers={"x-refresh-token": CANARY}),
+            await ask(method, path, headers={"x-refresh-token": "x", "x-c4n4ry": CANARY}),
+            await ask(method, path, json={"refresh_token": CANARY, "refreshToken": CANARY}),
+            await ask(method, path, json={CANARY: CANARY}),
+            await ask(method, path, content=CANARY),
+            await ask(method, f"{path}?{CANARY}={CANARY}"),
+            await ask("PUT", path, content=CANARY),
+            await ask("POST", LOG_IN[dialect], json={"email": CANARY, "password": CANARY}),
+            await ask("POST", LOG_IN[dialect], json={"email": [CANARY], "password": CANARY}),
+        ]
+    assert all(answer.status_code in {400, 401, 405, 422} for answer in answers)
+    told = "".join(answer.text + str(answer.headers) for answer in answers)
+    assert CANARY not in told + room.audit_lines.getvalue() + str(logs)
 
 
 @both
