@@ -6,8 +6,8 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import NoReturn, Self
 
-from token_server.problems import Problem
 from token_server.alarm import Alarm
+from token_server.problems import Problem
 from token_server.rounds import Rounds
 from token_server.signing.live import LiveKeys
 from token_server.signing.reader import KeysetReader, Reading
