@@ -48,9 +48,7 @@ class Transcript:
         return Answer(
             status=response.status_code,
             headers=list(response.headers.multi_items()),
-            body=_TIMESTAMP.sub(
-                '"timestamp":"…"', _INSTANCE.sub("urn:uuid:…", response.text)
-            ),
+            body=_TIMESTAMP.sub('"timestamp":"…"', _INSTANCE.sub("urn:uuid:…", response.text)),
         )
 
 

@@ -7,6 +7,7 @@ from token_server.web.openapi.parts import Part, members, ref, text
 
 _SEVEN_DIGITS = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z$"
 _SIX_DIGITS = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"
+_MOMENT = text(pattern=_SEVEN_DIGITS)
 _INSTANCE = text("Names this one refusal, here and in the operator's audit log.", format="uri")
 _STATUS: Part = {"type": "integer"}
 _SECONDS: Part = {"type": "integer", "minimum": 0}
@@ -22,13 +23,14 @@ def common() -> dict[str, Part]:
 
 
 def of_form(*, with_clients: bool) -> dict[str, Part]:
-    token, moment = ref("Token"), text(pattern=_SEVEN_DIGITS)
-    alone: dict[str, Part] = {
-        "access_token": token,
-        "token_type": {"const": "bearer"},
-        "expires_in": _SECONDS,
+    alone, moments = _access_token_alone(), _moments()
+    pair: dict[str, Part] = {
+        **alone,
+        "refresh_token": ref("Token"),
+        "refresh_token_expires_in": _SECONDS,
+        "refreshTokenExpiresAt": _MOMENT,
+        **moments,
     }
-    moments = {"accessTokenExpiresAt": moment, ".issued": text(), ".expires": text()}
     of_clients = {
         "StandardAccessToken": members(
             {**alone, **moments}, scope=text(), issued_token_type=text()
@@ -36,42 +38,54 @@ def of_form(*, with_clients: bool) -> dict[str, Part]:
         "Introspection": members({"active": {"type": "boolean"}}),
     }
     return {
-        "CamelPair": members(
-            {
-                "access_token": token,
-                "refresh_token": token,
-                "accessTokenExpiresAt": moment,
-                "refreshTokenExpiresAt": moment,
-                "accessToken": token,
-                "refreshToken": token,
-                "token_type": {"const": "bearer"},
-                "expires_in": _SECONDS,
-            }
-        ),
-        "StandardPair": members(
-            {
-                **alone,
-                "refresh_token": token,
-                "refresh_token_expires_in": _SECONDS,
-                "refreshTokenExpiresAt": moment,
-                **moments,
-            },
-            scope=text(),
-        ),
-        "StandardRefusal": members(
-            {
-                "error": _one_of(row.error for row in rfc6749.REFUSALS.values()),
-                "error_description": text(),
-                "errorCode": _one_of(row.error_code for row in rfc6749.REFUSALS.values()),
-                "message": text(),
-                "title": text(),
-                "detail": text(),
-                "status": _STATUS,
-            }
-        ),
+        "CamelPair": _camel_pair(),
+        "StandardPair": members(pair, scope=text()),
+        "StandardRefusal": _standard_refusal(),
         "Metadata": members({"issuer": text(format="uri"), "token_endpoint": text(format="uri")}),
         **(of_clients if with_clients else {}),
     }
+
+
+def _camel_pair() -> Part:
+    both = {"access_token": ref("Token"), "refresh_token": ref("Token")}
+    again = {"accessToken": ref("Token"), "refreshToken": ref("Token")}
+    return members(
+        {
+            **both,
+            "accessTokenExpiresAt": _MOMENT,
+            "refreshTokenExpiresAt": _MOMENT,
+            **again,
+            "token_type": {"const": "bearer"},
+            "expires_in": _SECONDS,
+        }
+    )
+
+
+def _access_token_alone() -> dict[str, Part]:
+    return {
+        "access_token": ref("Token"),
+        "token_type": {"const": "bearer"},
+        "expires_in": _SECONDS,
+    }
+
+
+def _moments() -> dict[str, Part]:
+    return {"accessTokenExpiresAt": _MOMENT, ".issued": text(), ".expires": text()}
+
+
+def _standard_refusal() -> Part:
+    rows = rfc6749.REFUSALS.values()
+    return members(
+        {
+            "error": _one_of(row.error for row in rows),
+            "error_description": text(),
+            "errorCode": _one_of(row.error_code for row in rows),
+            "message": text(),
+            "title": text(),
+            "detail": text(),
+            "status": _STATUS,
+        }
+    )
 
 
 def of_json_body() -> dict[str, Part]:
