@@ -100,7 +100,8 @@ class Tokens(Protocol):
 
         An actor token makes it a delegation: its subject is named in `act` (RFC 8693 §4.1).
 
-        Raises: TokenRefused, ScopeRefused, TargetRefused, TemporarilyUnavailable.
+        Raises: TokenRefused, ScopeRefused, TargetRefused, RequestMalformed (too many actors),
+        TemporarilyUnavailable.
         """
 
     async def log_out(self, unverified_token: str) -> None: ...
@@ -120,7 +121,6 @@ class Tokens(Protocol):
 
         Raises: TemporarilyUnavailable.
         """
-
 
     async def sign_introspection(self, told: Mapping[str, object], *, client: Client) -> str:
         """What introspection told this caller, as a JWT for it alone (RFC 9701 §5).
