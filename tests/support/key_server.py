@@ -70,6 +70,9 @@ async def key_server(
         there.may_answer.set()
         server.close()
         await asyncio.gather(*there.serving)
+        # Whoever gave up waiting has closed its end, which takes some turns of the loop.
+        for _ in range(5):
+            await asyncio.sleep(0)
 
 
 def tls_for(name: str, folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
