@@ -24,7 +24,8 @@ from types import FrameType
 
 from support.keys import GRACE, NOW
 from token_server.signing import rotation
-from token_server.signing.keystore import Changed, KeysDirectory
+from token_server.signing.keeper import Changed
+from token_server.signing.keystore import KeysDirectory
 from token_server.signing.outcomes import Rotation
 from token_server.signing.pem import read_private_key
 from token_server.signing.rotation import KeyPolicy, Role

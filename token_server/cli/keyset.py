@@ -8,7 +8,8 @@ import click
 
 from token_server.audit import AuditLog
 from token_server.settings import Settings
-from token_server.signing.keystore import Changed, Command, KeysDirectory
+from token_server.signing.keeper import Changed, Command
+from token_server.signing.keystore import KeysDirectory
 from token_server.signing.rotation import KeyPolicy
 from token_server.signing.rsa_keys import KeyPair
 from token_server.system import system_clock

@@ -51,8 +51,8 @@ class KeysetReload:
             over="the keyset is good again",
         )
         self._untidy = Alarm(
-            trouble="the keys directory cannot be put in order",
-            over="the keys directory is in order again",
+            trouble="what is kept of the keys cannot be put in order",
+            over="what is kept of the keys is in order again",
         )
 
     @classmethod
@@ -61,8 +61,7 @@ class KeysetReload:
         latest: Mapping[Kid, datetime] | None = None
         with suppress(TemporarilyUnavailable):
             latest = await expiries.latest()
-        # Nothing waits for it yet.
-        reading = reader.read(latest or {}, clock())
+        reading = await asyncio.to_thread(reader.read, latest or {}, clock())
         for problem in reading.problems:
             raise problem
         return cls(reader, expiries, clock, first=reading, latest=latest)
@@ -109,7 +108,7 @@ class KeysetReload:
             return
         problems = []
         try:
-            await asyncio.to_thread(tidier.tidy, self._reading.on_disk, self._latest)
+            await asyncio.to_thread(tidier.tidy, self._reading.written, self._latest)
         except Problem as problem:
             problems.append(problem)
         self._untidy.tell(problems)
