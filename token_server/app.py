@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NoReturn, Self
@@ -18,9 +18,11 @@ from token_server.audit import AuditLog
 from token_server.logs import log_to
 from token_server.problems import Problem
 from token_server.settings import Settings
+from token_server.signing.keeper import KeysKeeper
 from token_server.signing.keystore import KeysDirectory
 from token_server.signing.reader import KeysetReader, KeyTimes
 from token_server.signing.reload import KeysetReload
+from token_server.signing.stored_keys import StoredKeys
 from token_server.signing.tidying import KeysTidier
 from token_server.store.accounts import Accounts, RememberedAccounts
 from token_server.store.attempts import Attempts
@@ -28,6 +30,7 @@ from token_server.store.connect import connect
 from token_server.store.engine import Engine
 from token_server.store.fitness import Fitness, check_fitness
 from token_server.store.key_expiries import StoredKeyExpiries
+from token_server.store.keyset import StoredKeyset
 from token_server.store.memory import StoreMemory, load_secret
 from token_server.store.sessions import SessionEnds, Sessions
 from token_server.store.verifiers import Verifiers
@@ -75,7 +78,7 @@ def prepare(settings: Settings) -> bytes:
     Answers the briefing of the workers. Raises: Problem.
     """
     log_to(sys.stderr)
-    made = keys_directory(settings).ensure_first(key_size=settings.key_size, now=system_clock())
+    made = keys_keeper(settings).ensure_first(key_size=settings.key_size, now=system_clock())
     audit = AuditLog(sys.stdout, clock=system_clock)
     for kid in made:
         audit.record(Fact.KEY_MADE, kid=kid)
@@ -104,7 +107,7 @@ async def open_app(
     met = Briefing.from_bytes(briefing)
     async with connect(settings.store_url.get_secret_value()) as client:
         engine = Engine(client, waits_for_fsync=met.waits_for_fsync)
-        core = await open_core(settings, engine, met.secret, audit, clock)
+        core = await open_core(settings, engine, met, audit, clock)
 
         async def check_readiness() -> None:
             core.reload.live.signing_kid(clock())
@@ -130,7 +133,7 @@ async def open_app(
                 dialects=settings.dialects,
             )
         )
-        looking = core.reload.run(_tidier(settings, clock, audit))
+        looking = core.reload.run(_tidier(settings, met, clock, audit))
         async with _beside(looking, verifiers.keep_writing(clock)):
             with _on_sighup(core.reload.wake):
                 yield app
@@ -145,18 +148,21 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
 
 async def open_core_alone(settings: Settings, engine: Engine, audit: Audit, clock: Clock) -> Core:
     """For a command, which no server has briefed. Raises: Problem, StoreUnavailable."""
-    return await open_core(settings, engine, await load_secret(engine), audit, clock)
+    # A store with a secret is one that was in use, and that comes after its keys.
+    await asyncio.to_thread(keys_keeper(settings).load)
+    briefing = Briefing(secret=await load_secret(engine), waits_for_fsync=engine.waits_for_fsync)
+    return await open_core(settings, engine, briefing, audit, clock)
 
 
 async def open_core(
-    settings: Settings, engine: Engine, secret: bytes, audit: Audit, clock: Clock
+    settings: Settings, engine: Engine, met: Briefing, audit: Audit, clock: Clock
 ) -> Core:
     """Raises: Problem."""
-    memory = StoreMemory(engine, secret)
+    memory = StoreMemory(engine, met.secret)
     policy = settings.policy()
     key_expiries = StoredKeyExpiries(engine, propagation_period=settings.key_propagation_period)
     reload = await KeysetReload.open(
-        KeysetReader(keys_directory(settings), _key_times(settings)), key_expiries, clock
+        KeysetReader(keys_keeper(settings, met), _key_times(settings)), key_expiries, clock
     )
     tokens = TokenRules(
         store=Sessions(engine, memory, keep=longest_kept(policy)),
@@ -165,7 +171,7 @@ async def open_core(
         key_expiries=key_expiries,
         clock=clock,
         ids=RandomIds(),
-        token_ids=TokenIds(secret),
+        token_ids=TokenIds(met.secret),
         audit=audit,
         policy=policy,
         issuer=settings.issuer,
@@ -178,8 +184,35 @@ async def open_core(
     )
 
 
-def keys_directory(settings: Settings) -> KeysDirectory:
-    return KeysDirectory(settings.keys_dir, passphrase_file=settings.keys_passphrase_file)
+def keys_keeper(
+    settings: Settings, met: Briefing | None = None, *, meant: bool = False
+) -> KeysKeeper:
+    """Where the settings say that the keys lie. Raises: Problem.
+
+    A server that has been briefed goes by no other store. `meant`: see StoredKeyset.
+    """
+    passphrase_file = settings.keys_passphrase_file
+    if settings.keys_dir is not None:
+        return KeysDirectory(settings.keys_dir, passphrase_file=passphrase_file)
+    store = StoredKeyset(_store_of(settings, met), secret=met.secret if met else b"", meant=meant)
+    return StoredKeys(store, passphrase_file=passphrase_file)
+
+
+def _store_of(
+    settings: Settings, met: Briefing | None
+) -> Callable[[], AbstractAsyncContextManager[Engine]]:
+    """Opens the store again and again; its fitness is checked once."""
+    known = [met.waits_for_fsync] if met else []
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Engine]:
+        if not known:
+            async with open_engine(settings) as engine:
+                known.append(engine.waits_for_fsync)
+        async with connect(settings.store_url.get_secret_value()) as client:
+            yield Engine(client, waits_for_fsync=known[0])
+
+    return opened
 
 
 def accounts_on(engine: Engine, settings: Settings) -> Accounts:
@@ -201,9 +234,9 @@ def _key_times(settings: Settings) -> KeyTimes:
     )
 
 
-def _tidier(settings: Settings, clock: Clock, audit: Audit) -> KeysTidier:
+def _tidier(settings: Settings, met: Briefing, clock: Clock, audit: Audit) -> KeysTidier:
     return KeysTidier(
-        keys_directory(settings),
+        keys_keeper(settings, met),
         _key_times(settings),
         key_size=settings.key_size,
         clock=clock,

@@ -9,16 +9,17 @@ from pathlib import Path
 import click
 from cryptography.x509 import Certificate
 
+from token_server.app import keys_keeper
 from token_server.cli.keyset import (
     audit_log,
     change_keyset,
     hint,
     key_policy,
-    keys_directory,
+    settings_for_keys,
     tell_of,
 )
 from token_server.problems import Problem
-from token_server.settings import Settings, load_settings
+from token_server.settings import Settings
 from token_server.signing import certificates, rotation
 from token_server.signing.foreign import (
     LARGEST_FILE,
@@ -62,7 +63,7 @@ def import_key(file: Path, certificate: Path | None, role: str, naming: str | No
 
     The passphrase of FILE, if it has one, is the first line of stdin.
     """
-    settings = load_settings()
+    settings = settings_for_keys()
     found = read_foreign_key(_content(file), _passphrase)
     others = read_certificates(_content(certificate)) if certificate else ()
     public = _named(found, others, naming)
@@ -78,7 +79,7 @@ def import_key(file: Path, certificate: Path | None, role: str, naming: str | No
 
 def _is_first(settings: Settings, pair: KeyPair) -> bool:
     """Whether it begins a keyset: then it signs at once, and a pending key is made for it."""
-    made = keys_directory(settings).ensure_first(
+    made = keys_keeper(settings, meant=True).ensure_first(
         key_size=settings.key_size, now=system_clock(), active=pair
     )
     if not made:
