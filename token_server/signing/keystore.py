@@ -59,7 +59,7 @@ class KeysDirectory:
         self._check_there()
         with self._folder.explaining():
             self._folder.check()
-            text = files.read(self.keyset_path, refused_mode=0o022)
+            text = files.read(self.keyset_path)
         return keyset_of(text, self.where, hint=RESTORE)
 
     def private_key(self, key: SigningKey) -> RSAPrivateKey:

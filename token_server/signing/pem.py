@@ -21,7 +21,7 @@ def read_passphrase(path: Path | None) -> bytes | None:
     if path is None:
         return None
     try:
-        passphrase = files.read(path, refused_mode=0o077).partition(b"\n")[0].rstrip(b"\r")
+        passphrase = files.read_secret(path).partition(b"\n")[0].rstrip(b"\r")
     except OSError as error:
         raise Problem(
             f"{path} cannot be read: {error.strerror}",
@@ -41,7 +41,7 @@ def write_private_key(path: Path, key: RSAPrivateKey, passphrase: bytes | None) 
 
 def read_private_key(path: Path, passphrase_file: Path | None) -> RSAPrivateKey:
     """Raises: Problem, OSError."""
-    return from_pem(files.read(path, refused_mode=0o077), str(path), passphrase_file)
+    return from_pem(files.read_secret(path), str(path), passphrase_file)
 
 
 def to_pem(key: RSAPrivateKey, passphrase: bytes | None) -> bytes:
