@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
-from support.keys import GRACE, NOW, public_key, rotated_keyset
+from support.keys import GRACE, NOW, public_key, revoked_keyset, rotated_keyset
 from support.reloading import DAY, TIMES, Follower, follow, lay_down
 from support.valkey import running_valkey
 
@@ -99,6 +99,40 @@ async def test_the_private_half_is_destroyed_once_no_server_may_sign_a_repeat_wi
     }
     fact = json.loads(server.audit_lines.getvalue())
     assert (fact["event"], fact["kid"]) == ("key_destroyed", KIDS[0])
+
+
+@pytest.mark.parametrize("stopped", [rotated_keyset, revoked_keyset])
+async def test_a_key_is_forgotten_once_its_last_token_has_expired_and_all_servers_know(
+    server: Follower, folder: Path, stopped: Callable[[], Keyset]
+) -> None:
+    """A revoked one too: until then its refresh tokens are honoured."""
+    lay_down(folder, stopped(), 1, 2)
+    server.clock.now = ROTATION + TIMES.propagation_period
+    await server.look_and_tidy_up()
+    drops_at = on_disk(folder).keys[0].drops_at
+    assert drops_at is not None
+    server.clock.now = drops_at + TIMES.propagation_period - TICK
+    await server.look_and_tidy_up()
+    assert [key.kid for key in on_disk(folder).keys] == KIDS
+    server.clock.move(microseconds=1)
+    await server.look_and_tidy_up()
+    assert [key.kid for key in on_disk(folder).keys] == KIDS[1:]
+    await server.reload.look()
+    assert (server.signing, server.published) == (KIDS[1], KIDS[1:])
+
+
+async def test_what_is_left_of_a_private_key_goes_with_the_key_that_is_forgotten(
+    server: Follower, folder: Path
+) -> None:
+    """Nobody would know later what it is."""
+    dropped = rotated_keyset(drops_at=ROTATION + 2 * DAY)
+    lay_down(folder, dropped, 0, 1, 2)
+    server.clock.now = ROTATION + 3 * DAY
+    await server.look_and_tidy_up()
+    assert files_of(folder).keys() == {
+        *("keyset.json", "lock", f"{KIDS[1]}.pem", f"{KIDS[2]}.pem")
+    }
+    assert [key.kid for key in on_disk(folder).keys] == KIDS[1:]
 
 
 async def test_many_servers_tidy_up_at_once_and_each_key_is_told_of_once(

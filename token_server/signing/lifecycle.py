@@ -9,7 +9,8 @@ A state follows from recorded moments and the clock, so all servers agree withou
   with the first active key, each later one when the one before it becomes active.
 * A retiring key is published, because tokens of its are alive. Inside the grace period it still
   signs a repeated answer, and only that.
-* A retired key (`drops_at` has come) and a revoked one are not published.
+* A retired key (`drops_at` has come) and a revoked one are not published. Both are forgotten once
+  the last of their tokens has expired, and every server has heard of it.
 """
 
 from collections.abc import Mapping
@@ -167,6 +168,16 @@ def settled(
             else key
             for key in keyset.keys
         )
+    )
+
+
+def remembered(keyset: Keyset, now: datetime) -> Keyset:
+    """Without the keys that no living token names: retired, or revoked so long ago.
+
+    Until then a refresh token that a revoked key signed may still be shown, and is honoured.
+    """
+    return Keyset(
+        keys=tuple(key for key in keyset.keys if key.drops_at is None or now < key.drops_at)
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from token_server.signing.keeper import KeysKeeper
-from token_server.signing.lifecycle import Keyset, settled
+from token_server.signing.lifecycle import Keyset, remembered, settled
 from token_server.signing.reader import KeyTimes
 from token_server.signing.rotation import Step
 from token_server.tokens.model import Kid
@@ -54,11 +54,17 @@ class KeysTidier:
     def _final(
         self, keyset: Keyset, latest_expiries: Mapping[Kid, datetime], now: datetime
     ) -> Keyset:
-        """With the `drops_at` of those keys that every server has stopped to sign with."""
-        return settled(
+        """As every server sees it by now.
+
+        With the `drops_at` of those keys that all have stopped to sign with, and without those
+        that none would take a token of.
+        """
+        heard_by_all = now - self._times.propagation_period
+        recorded = settled(
             keyset,
             latest_expiries,
-            now - self._times.propagation_period,
+            heard_by_all,
             longest_lifetime=self._times.longest_lifetime,
             propagation_period=self._times.propagation_period,
         )
+        return remembered(recorded, heard_by_all)
