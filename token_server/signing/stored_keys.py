@@ -75,7 +75,8 @@ class StoredKeys:
         return self._keyset(self._read())
 
     def private_key(self, key: SigningKey) -> RSAPrivateKey:
-        return _opened(self._read(), key, [self._passphrase_file])
+        # The keyset that names it was on disk, so it is as well.
+        return _opened(self._store.read(durably=False), key, [self._passphrase_file])
 
     def ensure_first(
         self, *, key_size: int, now: datetime, active: KeyPair | None = None
