@@ -117,6 +117,25 @@ async def test_a_genuine_but_expired_token_is_refused_whatever_expiry_a_thief_wr
     assert (refused.status_code, refused.json()["errorCode"]) == (401, "ExpiredToken")
 
 
+async def test_nor_does_a_spent_one_bring_a_new_pair_once_it_has_expired(
+    world: World, keys: Operator
+) -> None:
+    """Of a session that is idle: its successor may be waiting at the client for days."""
+    stolen, private = keys.active, keys.private(keys.active)
+    before = await world.log_in()
+    spent = pair_in(await world.refresh(before["refresh_token"]))
+    world.clock.move(days=13)
+    current = pair_in(await world.refresh(spent["refresh_token"]))
+    await keys.revoke(stolen)
+    world.clock.move(days=1)
+    for pair in (before, spent):
+        claims = parts(pair["refresh_token"])[1]
+        later = jws.write(jws.header_of(stolen), claims | {"exp": claims["exp"] + 10**6}, private)
+        refused = await world.refresh(later)
+        assert (refused.status_code, refused.json()["errorCode"]) == (401, "ExpiredToken")
+    pair_in(await world.refresh(current["refresh_token"]))
+
+
 async def test_a_token_of_a_stolen_key_with_another_signature_is_refused(
     world: World, keys: Operator
 ) -> None:
