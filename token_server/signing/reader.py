@@ -43,6 +43,8 @@ class KeyTimes:
 class Reading:
     on_disk: Keyset
     """The last good one, as it was written."""
+    is_current: bool
+    """Whether that is what lies there now."""
     keys: Keys
     problems: tuple[Problem, ...]
 
@@ -59,6 +61,7 @@ class KeysetReader:
     def read(self, latest_expiries: Mapping[Kid, datetime], now: datetime) -> Reading:
         """The keys as they are now. Raises: Problem, where there was never a good keyset."""
         on_disk, problems = self._look()
+        is_current = not problems
         keyset = settled(
             on_disk,
             latest_expiries,
@@ -71,6 +74,7 @@ class KeysetReader:
         private_keys = {public.kid: self._opened[public] for public in public_keys}
         return Reading(
             on_disk=on_disk,
+            is_current=is_current,
             keys=Keys(keyset=keyset, private_keys=private_keys),
             problems=tuple(problems),
         )

@@ -1,6 +1,7 @@
 """Keeps the keys of a running server current: it looks again and again, and when it is woken."""
 
 import asyncio
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -45,7 +46,7 @@ class KeysetReload:
         self._woken = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
         self._looks = 0
-        self._looked_at = clock()
+        self._looked_at = -math.inf
         self._astray = Alarm(
             trouble="the keyset cannot be followed; the last good one stays in force",
             over="the keyset is good again",
@@ -81,20 +82,28 @@ class KeysetReload:
     def wake(self) -> None:
         self._woken.set()
 
-    async def catch_up(self) -> None:
-        """Look, unless somebody just did: whoever shows unknown keys shall not keep us busy."""
-        since = self._clock() - self._looked_at
-        if not timedelta(0) <= since < SHORTEST_INTERVAL:
-            await self.look()
+    async def catch_up(self) -> bool:
+        """Look, and say whether anything could be seen.
+
+        Not at once if somebody just did: whoever shows unknown keys shall not keep us busy. A look
+        that began before may have missed what is asked about.
+        """
+        asked = self._looks
+        since = asyncio.get_running_loop().time() - self._looked_at
+        await asyncio.sleep(SHORTEST_INTERVAL.total_seconds() - since)
+        await self._look_since(asked)
+        return self._reading.is_current
 
     async def look(self) -> None:
         """Go by the keyset as it is now. Those who ask meanwhile share the next look."""
-        begun = self._looks
+        await self._look_since(self._looks)
+
+    async def _look_since(self, asked: int) -> None:
         async with self._one_at_a_time:
-            if self._looks > begun:
+            if self._looks > asked:
                 return
             self._looks += 1
-            self._looked_at = self._clock()
+            self._looked_at = asyncio.get_running_loop().time()
             await self._hear()
             # Disks may be slow, and so is opening an encrypted key: that is its purpose.
             reading = await asyncio.to_thread(self._reader.read, self._latest, self._clock())

@@ -65,8 +65,11 @@ class Signer(Protocol):
 
 
 class KeysetWatch(Protocol):
-    async def catch_up(self) -> None:
-        """See whether the signer's keyset has changed. Never raises: what there was stays."""
+    async def catch_up(self) -> bool:
+        """See whether the signer's keyset has changed, later than this call.
+
+        False: that cannot be seen now, and what there was stays.
+        """
 
 
 class KeyExpiries(Protocol):
