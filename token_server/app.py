@@ -75,11 +75,12 @@ def prepare(settings: Settings) -> bytes:
     Answers the briefing of the workers. Raises: Problem.
     """
     log_to(sys.stderr)
+    briefing = asyncio.run(meet_store(settings))
     made = keys_directory(settings).ensure_first(key_size=settings.key_size, now=system_clock())
     audit = AuditLog(sys.stdout, clock=system_clock)
     for kid in made:
         audit.record(Fact.KEY_MADE, kid=kid)
-    return asyncio.run(meet_store(settings)).to_bytes()
+    return briefing.to_bytes()
 
 
 async def meet_store(settings: Settings) -> Briefing:
@@ -89,9 +90,25 @@ async def meet_store(settings: Settings) -> Briefing:
             structlog.get_logger().warning(shortfall.text, hint=shortfall.fix)
         try:
             secret = await load_secret(engine)
+            if not keys_directory(settings).has_keyset():
+                await _check_that_none_is_lost(engine, settings)
         except TemporarilyUnavailable as fault:
             raise Problem(f"the store cannot be used ({fault.reason})") from fault
         return Briefing(secret=secret, waits_for_fsync=engine.waits_for_fsync)
+
+
+async def _check_that_none_is_lost(engine: Engine, settings: Settings) -> None:
+    """A volume that is not mounted looks like a first start; new keys would log everybody out.
+
+    Raises: Problem, StoreUnavailable.
+    """
+    latest = await _key_expiries(engine, settings).latest()
+    if any(system_clock() < expires_at for expires_at in latest.values()):
+        raise Problem(
+            f"{settings.keys_dir} holds no keyset, and the store knows of live tokens of one",
+            hint="mount or restore that directory; or log everybody out: "
+            '"token-server keys init" makes another keyset',
+        )
 
 
 @asynccontextmanager
@@ -154,7 +171,7 @@ async def open_core(
     """Raises: Problem."""
     memory = StoreMemory(engine, secret)
     policy = settings.policy()
-    key_expiries = StoredKeyExpiries(engine, propagation_period=settings.key_propagation_period)
+    key_expiries = _key_expiries(engine, settings)
     reload = await KeysetReload.open(
         KeysetReader(keys_directory(settings), _key_times(settings)), key_expiries, clock
     )
@@ -188,6 +205,10 @@ def accounts_on(engine: Engine, settings: Settings) -> Accounts:
 
 def session_ends(engine: Engine, settings: Settings) -> SessionEnds:
     return SessionEnds(engine, keep=longest_kept(settings.policy()))
+
+
+def _key_expiries(engine: Engine, settings: Settings) -> StoredKeyExpiries:
+    return StoredKeyExpiries(engine, propagation_period=settings.key_propagation_period)
 
 
 def _key_times(settings: Settings) -> KeyTimes:

@@ -57,9 +57,19 @@ class KeysDirectory:
         self._private = PrivateFiles(folder)
         self._passphrase_file = passphrase_file
 
+    def has_keyset(self) -> bool:
+        """Raises: Problem."""
+        # A dangling link counts: a volume that is being swapped is no reason for a second keyset.
+        with self._folder.explaining():
+            try:
+                self.keyset_path.lstat()
+            except FileNotFoundError:
+                return False
+        return True
+
     def load(self) -> Keyset:
         """Raises: Problem, also where there is no keyset yet."""
-        if not self._has_keyset():
+        if not self.has_keyset():
             raise Problem(
                 f"{self.keyset_path} does not exist",
                 hint='"token-server keys init" makes the first keyset',
@@ -87,14 +97,14 @@ class KeysDirectory:
 
         Raises: Problem.
         """
-        if self._has_keyset():
+        if self.has_keyset():
             return ()
         passphrase = read_passphrase(self._passphrase_file)
         with self._folder.explaining():
             self._folder.claim()
             with self._folder.locked():
                 # Another process may have been faster.
-                if self._has_keyset():
+                if self.has_keyset():
                     return ()
                 made = (active or make_pair(key_size), make_pair(key_size))
                 keyset = first_keyset(active=made[0].public, pending=made[1].public, now=now)
@@ -184,15 +194,6 @@ class KeysDirectory:
             if not needs_private_key(keyset, key, now, grace_period=grace_period)
             and self._private.has_any(key)
         ]
-
-    def _has_keyset(self) -> bool:
-        # A dangling link counts: a volume that is being swapped is no reason for a second keyset.
-        with self._folder.explaining():
-            try:
-                self.keyset_path.lstat()
-            except FileNotFoundError:
-                return False
-        return True
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
