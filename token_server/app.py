@@ -147,8 +147,11 @@ async def open_app(
                 dialects=settings.dialects,
             )
         )
-        looking = core.reload.run(_tidier(settings, clock, audit))
-        async with _beside(looking, verifiers.keep_writing(clock)):
+        async with _beside(
+            core.reload.follow(),
+            core.reload.keep_tidy(_tidier(settings, clock, audit)),
+            verifiers.keep_writing(clock),
+        ):
             with _on_sighup(core.reload.wake):
                 yield app
 

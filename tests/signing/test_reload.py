@@ -222,7 +222,7 @@ async def test_nobody_waits_while_the_disk_does(server: Follower, folder: Path) 
 
 
 async def test_woken_it_looks_at_once(server: Follower, folder: Path) -> None:
-    running = asyncio.create_task(server.reload.run(server.tidier))
+    running = asyncio.create_task(server.reload.follow())
     await asyncio.sleep(0)
     rotate(folder)
     server.reload.wake()

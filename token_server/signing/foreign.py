@@ -28,7 +28,8 @@ from token_server.problems import Problem
 from token_server.signing.jws import ALGORITHM
 from token_server.signing.rsa_keys import SMALLEST_KEY_SIZE, number
 
-LARGEST_FILE = 1_000_000
+# Of a key with a long chain of certificates; a larger one takes minutes to search.
+LARGEST_FILE = 100_000
 # What a verifier takes: joserfc reads no longer signature.
 LARGEST_KEY_SIZE = 8192
 

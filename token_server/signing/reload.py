@@ -44,6 +44,7 @@ class KeysetReload:
         self._latest = latest or {}
         self._latest_is_known = latest is not None
         self._woken = asyncio.Event()
+        self._has_looked = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
         self._looks = 0
         self._looked_at = -math.inf
@@ -68,8 +69,8 @@ class KeysetReload:
             raise problem
         return cls(reader, expiries, clock, first=reading, latest=latest)
 
-    async def run(self, tidier: KeysTidier) -> NoReturn:
-        """Look, and tidy up, from time to time and whenever woken."""
+    async def follow(self) -> NoReturn:
+        """Look, from time to time and whenever woken."""
         interval = interval_for(self._reader.times.propagation_period).total_seconds()
         while True:
             with suppress(TimeoutError):
@@ -77,6 +78,13 @@ class KeysetReload:
                     await self._woken.wait()
             self._woken.clear()
             await self.look()
+            self._has_looked.set()
+
+    async def keep_tidy(self, tidier: KeysTidier) -> NoReturn:
+        """By what was seen last. It waits for who changes the directory; looking must not."""
+        while True:
+            await self._has_looked.wait()
+            self._has_looked.clear()
             await self.tidy_up(tidier)
 
     def wake(self) -> None:
