@@ -2,17 +2,15 @@
 
 import asyncio
 import math
-from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import NoReturn, Self
 
 from token_server.problems import Problem
 from token_server.signing.alarm import Alarm
 from token_server.signing.live import LiveKeys
-from token_server.signing.reader import KeysetReader, Reading
+from token_server.signing.reader import Heard, KeysetReader, Reading
 from token_server.signing.tidying import KeysTidier
-from token_server.tokens.model import Kid
 from token_server.tokens.ports import Clock, KeyExpiries
 from token_server.tokens.refusals import TemporarilyUnavailable
 
@@ -30,7 +28,7 @@ class KeysetReload:
         clock: Clock,
         *,
         first: Reading,
-        latest: Mapping[Kid, datetime] | None,
+        heard: Heard | None,
     ) -> None:
         self.live = LiveKeys(
             first.keys,
@@ -41,8 +39,7 @@ class KeysetReload:
         self._expiries = expiries
         self._clock = clock
         self._reading = first
-        self._latest = latest or {}
-        self._latest_is_known = latest is not None
+        self._heard = heard
         self._woken = asyncio.Event()
         self._has_looked = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
@@ -60,14 +57,14 @@ class KeysetReload:
     @classmethod
     async def open(cls, reader: KeysetReader, expiries: KeyExpiries, clock: Clock) -> Self:
         """With everything that is needed to begin; the store may come later. Raises: Problem."""
-        latest: Mapping[Kid, datetime] | None = None
+        heard: Heard | None = None
         with suppress(TemporarilyUnavailable):
-            latest = await expiries.latest()
+            heard = Heard(at=clock(), latest_expiries=await expiries.latest())
         # Nothing waits for it yet.
-        reading = reader.read(latest or {}, clock())
+        reading = reader.read(heard, clock())
         for problem in reading.problems:
             raise problem
-        return cls(reader, expiries, clock, first=reading, latest=latest)
+        return cls(reader, expiries, clock, first=reading, heard=heard)
 
     async def follow(self) -> NoReturn:
         """Look, from time to time and whenever woken."""
@@ -114,7 +111,7 @@ class KeysetReload:
             self._looked_at = asyncio.get_running_loop().time()
             await self._hear()
             # Disks may be slow, and so is opening an encrypted key: that is its purpose.
-            reading = await asyncio.to_thread(self._reader.read, self._latest, self._clock())
+            reading = await asyncio.to_thread(self._reader.read, self._heard, self._clock())
             if reading.keys != self.live.keys:
                 self.live.take(reading.keys)
             self._reading = reading
@@ -122,22 +119,19 @@ class KeysetReload:
 
     async def tidy_up(self, tidier: KeysTidier) -> None:
         """Only where nothing is in doubt."""
-        if self._reading.problems or not self._latest_is_known:
+        if self._reading.problems or self._heard is None:
             return
         problems = []
         try:
-            await asyncio.to_thread(tidier.tidy, self._reading.on_disk, self._latest)
+            await asyncio.to_thread(tidier.tidy, self._reading.on_disk, self._heard)
         except Problem as problem:
             problems.append(problem)
         self._untidy.tell(problems)
 
     async def _hear(self) -> None:
-        # Without a store nothing new is reserved, so what was heard last still holds.
-        try:
-            self._latest = await self._expiries.latest()
-            self._latest_is_known = True
-        except TemporarilyUnavailable:
-            self._latest_is_known = False
+        # What was heard before holds for the keys that all had stopped to sign with by then.
+        with suppress(TemporarilyUnavailable):
+            self._heard = Heard(at=self._clock(), latest_expiries=await self._expiries.latest())
 
 
 def interval_for(propagation_period: timedelta) -> timedelta:

@@ -4,14 +4,12 @@ Nothing depends on it: without it a server still goes by what the store has reco
 command of an operator destroys what is spent.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
 
 from token_server.signing.keystore import KeysDirectory
-from token_server.signing.lifecycle import Keyset, settled
-from token_server.signing.reader import KeyTimes
+from token_server.signing.lifecycle import Keyset
+from token_server.signing.reader import Heard, KeyTimes
 from token_server.signing.rotation import Step
-from token_server.tokens.model import Kid
 from token_server.tokens.ports import Audit, Clock, Fact
 
 
@@ -33,13 +31,13 @@ class KeysTidier:
         self._clock = clock
         self._audit = audit
 
-    def tidy(self, on_disk: Keyset, latest_expiries: Mapping[Kid, datetime]) -> None:
+    def tidy(self, on_disk: Keyset, heard: Heard) -> None:
         """Raises: Problem."""
         if not self._directory.is_writable():
             return
 
-        def record(keyset: Keyset, now: datetime) -> Step[None]:
-            return Step(keyset=self._final(keyset, latest_expiries, now), outcome=None)
+        def record(keyset: Keyset, _now: datetime) -> Step[None]:
+            return Step(keyset=heard.settle(keyset, self._times), outcome=None)
 
         grace_period = self._times.grace_period
         if record(on_disk, self._clock()).keyset == on_disk:
@@ -50,15 +48,3 @@ class KeysTidier:
             ).destroyed
         for kid in destroyed:
             self._audit.record(Fact.KEY_DESTROYED, kid=kid)
-
-    def _final(
-        self, keyset: Keyset, latest_expiries: Mapping[Kid, datetime], now: datetime
-    ) -> Keyset:
-        """With the `drops_at` of those keys that every server has stopped to sign with."""
-        return settled(
-            keyset,
-            latest_expiries,
-            now - self._times.propagation_period,
-            longest_lifetime=self._times.longest_lifetime,
-            propagation_period=self._times.propagation_period,
-        )
