@@ -157,8 +157,7 @@ def settled(
     """
 
     def drops_at(key: SigningKey, stopped_at: datetime) -> datetime:
-        latest = latest_expiries.get(key.kid, stopped_at + longest_lifetime)
-        return max(latest, stopped_at + propagation_period) + LEEWAY
+        return latest_expiries.get(key.kid, stopped_at + longest_lifetime) + LEEWAY
 
     return Keyset(
         keys=tuple(
