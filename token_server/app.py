@@ -78,6 +78,7 @@ def prepare(settings: Settings) -> bytes:
     Answers the briefing of the workers. Raises: Problem.
     """
     log_to(sys.stderr)
+    asyncio.run(_check_that_no_keyset_is_lost(settings))
     made = keys_keeper(settings).ensure_first(key_size=settings.key_size, now=system_clock())
     audit = AuditLog(sys.stdout, clock=system_clock)
     for kid in made:
@@ -93,8 +94,32 @@ async def meet_store(settings: Settings) -> Briefing:
         try:
             secret = await load_secret(engine)
         except TemporarilyUnavailable as fault:
-            raise Problem(f"the store cannot be used ({fault.reason})") from fault
+            raise _unusable(fault) from fault
         return Briefing(secret=secret, waits_for_fsync=engine.waits_for_fsync)
+
+
+async def _check_that_no_keyset_is_lost(settings: Settings) -> None:
+    """A volume that is not mounted looks like a first start; new keys would log everybody out.
+
+    Where the keyset lies in the store, the store sees to it. Raises: Problem.
+    """
+    if settings.keys_dir is None or KeysDirectory(settings.keys_dir).has_keyset():
+        return
+    async with _checked_store(settings) as (engine, _):
+        try:
+            latest = await _key_expiries(engine, settings).latest()
+        except TemporarilyUnavailable as fault:
+            raise _unusable(fault) from fault
+    if any(system_clock() < expires_at for expires_at in latest.values()):
+        raise Problem(
+            f"{settings.keys_dir} holds no keyset, and the store knows of live tokens of one",
+            hint="mount or restore that directory; or log everybody out: "
+            '"token-server keys init" makes another keyset',
+        )
+
+
+def _unusable(fault: TemporarilyUnavailable) -> Problem:
+    return Problem(f"the store cannot be used ({fault.reason})")
 
 
 @asynccontextmanager
@@ -133,8 +158,11 @@ async def open_app(
                 dialects=settings.dialects,
             )
         )
-        looking = core.reload.run(_tidier(settings, met, clock, audit))
-        async with _beside(looking, verifiers.keep_writing(clock)):
+        async with _beside(
+            core.reload.follow(),
+            core.reload.keep_tidy(_tidier(settings, met, clock, audit)),
+            verifiers.keep_writing(clock),
+        ):
             with _on_sighup(core.reload.wake):
                 yield app
 
@@ -160,7 +188,7 @@ async def open_core(
     """Raises: Problem."""
     memory = StoreMemory(engine, met.secret)
     policy = settings.policy()
-    key_expiries = StoredKeyExpiries(engine, propagation_period=settings.key_propagation_period)
+    key_expiries = _key_expiries(engine, settings)
     reload = await KeysetReload.open(
         KeysetReader(keys_keeper(settings, met), _key_times(settings)), key_expiries, clock
     )
@@ -221,6 +249,10 @@ def accounts_on(engine: Engine, settings: Settings) -> Accounts:
 
 def session_ends(engine: Engine, settings: Settings) -> SessionEnds:
     return SessionEnds(engine, keep=longest_kept(settings.policy()))
+
+
+def _key_expiries(engine: Engine, settings: Settings) -> StoredKeyExpiries:
+    return StoredKeyExpiries(engine, propagation_period=settings.key_propagation_period)
 
 
 def _key_times(settings: Settings) -> KeyTimes:

@@ -5,6 +5,7 @@ import itertools
 import json
 import math
 import re
+import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -46,9 +47,9 @@ def two_servers(
         "KEYS_DIR": str(folder / "keys"),
         "KEY_PROPAGATION_PERIOD": str(propagation_seconds),
         "WORKERS": "1",
-        # Short, so that in a long run keys leave the JWK Set, too.
+        # Short, so that in a long run keys leave the JWK Set, too: 40 s after they stopped.
         "ACCESS_TOKEN_LIFETIME": "10",
-        "REFRESH_TOKEN_LIFETIME": "20",
+        "REFRESH_TOKEN_LIFETIME": "10",
     }
     for name in ("a", "b"):
         (folder / name).mkdir()
@@ -103,6 +104,7 @@ async def pending_is_known(server: Server) -> None:
 
 
 def assert_nobody_noticed(traffic: Traffic) -> None:
+    sys.stdout.write(f"{traffic.figures}\n")
     assert traffic.refused == []
     assert traffic.unverifiable == []
     assert traffic.refreshed > 100

@@ -44,17 +44,22 @@ class Model:
     generation: int = 0
     base: int = -1
     issued_at: timedelta = timedelta(0)
+    base_expires_at: timedelta = timedelta.max
     ended: EndReason | None = None
 
     def show(self, generation: int, now: timedelta) -> tuple[Verdict, "Model"]:
         if self.ended:
             return self.ended, self
-        if now >= self.issued_at + POLICY.refresh_token_lifetime:
+        expires_at = self.issued_at + POLICY.refresh_token_lifetime
+        if now >= expires_at:
             return Expired, self
-        if generation >= self.generation:
-            outcome = Outcome.ROTATED if generation == self.generation else Outcome.ROLLED_FORWARD
-            after = Model(generation=generation + 1, base=generation, issued_at=now)
-            return outcome, after
+        if generation == self.generation:
+            return Outcome.ROTATED, _rotated(generation, now, expires_at)
+        if generation > self.generation:
+            its_successor_expires_at = now + POLICY.refresh_token_lifetime
+            return Outcome.ROLLED_FORWARD, _rotated(generation, now, its_successor_expires_at)
+        if now >= self.base_expires_at:
+            return Expired, self
         return self._show_spent(generation, now)
 
     def _show_spent(self, generation: int, now: timedelta) -> tuple[Verdict, "Model"]:
@@ -66,6 +71,15 @@ class Model:
         if now < self.issued_at:
             return (Outcome.REPEATED if self.issued_at - now < OVERTAKEN else Late), self
         return Reused, replace(self, ended=EndReason.REUSE)
+
+
+def _rotated(generation: int, now: timedelta, base_expires_at: timedelta) -> Model:
+    return Model(
+        generation=generation + 1,
+        base=generation,
+        issued_at=now,
+        base_expires_at=base_expires_at,
+    )
 
 
 def verdict_of(showing: Showing) -> Verdict:

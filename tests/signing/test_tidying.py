@@ -18,6 +18,7 @@ from support.reloading import DAY, TIMES, Follower, follow, lay_down
 from support.valkey import running_valkey
 
 from token_server.signing import keyset_file
+from token_server.signing.folder import KeysFolder
 from token_server.signing.keystore import KeysDirectory
 from token_server.signing.lifecycle import Keyset
 from token_server.store.connect import connect
@@ -133,6 +134,27 @@ async def test_what_is_left_of_a_private_key_goes_with_the_key_that_is_forgotten
         *("keyset.json", "lock", f"{KIDS[1]}.pem", f"{KIDS[2]}.pem")
     }
     assert [key.kid for key in on_disk(folder).keys] == KIDS[1:]
+
+
+async def test_who_keeps_the_directory_locked_delays_no_look(
+    server: Follower, folder: Path
+) -> None:
+    """A command that was suspended, or a backup that takes its time."""
+    server.clock.now = ROTATION + GRACE + LEEWAY
+    async with asyncio.timeout(10), AsyncExitStack() as at_the_end:
+        for work in (server.reload.follow(), server.reload.keep_tidy(server.tidier)):
+            at_the_end.callback(asyncio.create_task(work).cancel)
+        with KeysFolder(folder).locked():
+            server.reload.wake()
+            while KIDS[0] in server.held:  # noqa: ASYNC110 - no event tells when it has looked
+                await asyncio.sleep(0)
+            lay_down(folder, revoked_keyset())
+            server.reload.wake()
+            while KIDS[0] in server.published:  # noqa: ASYNC110 - nor here
+                await asyncio.sleep(0)
+            assert (folder / f"{KIDS[0]}.pem").exists()
+        while (folder / f"{KIDS[0]}.pem").exists():  # noqa: ASYNC110 - nor here
+            await asyncio.sleep(0)
 
 
 async def test_many_servers_tidy_up_at_once_and_each_key_is_told_of_once(

@@ -1,6 +1,5 @@
 """`keys import`: take in a key that was made elsewhere."""
 
-import re
 import sys
 from dataclasses import replace
 from getpass import getpass
@@ -27,7 +26,7 @@ from token_server.signing.foreign import (
     read_certificates,
     read_foreign_key,
 )
-from token_server.signing.keyset_file import as_text
+from token_server.signing.keyset_file import as_text, is_kid
 from token_server.signing.lifecycle import PublicKey
 from token_server.signing.outcomes import AlreadyHeld, AlreadyScheduled, Imported
 from token_server.signing.rotation import Role
@@ -36,7 +35,6 @@ from token_server.system import system_clock
 from token_server.tokens.model import Kid
 from token_server.tokens.ports import Fact
 
-_KID = re.compile(r"[!-~]{1,256}", re.ASCII)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -141,7 +139,7 @@ def _kid(public: PublicKey, x5c: tuple[str, ...], naming: str) -> Kid:
             return Kid(certificates.kid_of(x5c))
         case "certificate":
             raise Problem("there is no certificate to name the key by", hint="--certificate FILE")
-        case str() if _KID.fullmatch(naming):
+        case str() if is_kid(naming):
             return Kid(naming)
         case _:
             raise Problem("a kid has 1 to 256 visible ASCII characters", hint="--kid thumbprint")

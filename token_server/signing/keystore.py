@@ -48,6 +48,16 @@ class KeysDirectory:
     def where(self) -> str:
         return str(self.keyset_path)
 
+    def has_keyset(self) -> bool:
+        """Raises: Problem."""
+        # A dangling link counts: a volume that is being swapped is no reason for a second keyset.
+        with self._folder.explaining():
+            try:
+                self.keyset_path.lstat()
+            except FileNotFoundError:
+                return False
+        return True
+
     def text(self) -> bytes:
         """Raises: Problem."""
         self._check_there()
@@ -74,14 +84,14 @@ class KeysDirectory:
 
         Raises: Problem.
         """
-        if self._has_keyset():
+        if self.has_keyset():
             return ()
         passphrase = read_passphrase(self._passphrase_file)
         with self._folder.explaining():
             self._folder.claim()
             with self._folder.locked():
                 # Another process may have been faster.
-                if self._has_keyset():
+                if self.has_keyset():
                     return ()
                 made = (active or make_pair(key_size), make_pair(key_size))
                 keyset = first_keyset(active=made[0].public, pending=made[1].public, now=now)
@@ -158,20 +168,11 @@ class KeysDirectory:
         return spent(keyset, keyset, now, grace_period, self._private.has_any)
 
     def _check_there(self) -> None:
-        if not self._has_keyset():
+        if not self.has_keyset():
             raise NoKeyset(
                 f"{self.keyset_path} does not exist",
                 hint='"token-server keys init" makes the first keyset',
             )
-
-    def _has_keyset(self) -> bool:
-        # A dangling link counts: a volume that is being swapped is no reason for a second keyset.
-        with self._folder.explaining():
-            try:
-                self.keyset_path.lstat()
-            except FileNotFoundError:
-                return False
-        return True
 
     @contextmanager
     def _changing(self) -> Iterator[None]:

@@ -144,27 +144,28 @@ def needs_private_key(
 def settled(
     keyset: Keyset,
     latest_expiries: Mapping[Kid, datetime],
-    now: datetime,
+    heard_at: datetime,
     *,
     longest_lifetime: timedelta,
     propagation_period: timedelta,
 ) -> Keyset:
-    """The keyset with `drops_at` filled in for every key that has stopped.
+    """The keyset with `drops_at` filled in for every key that no server signs with any more.
 
     `latest_expiries` has the latest expiry of any token that a key may have signed. Of a key that
     it does not name nothing is known, so any of its tokens may live for `longest_lifetime`.
-    Servers that had not picked up the stop yet signed on and recorded more: nobody drops a key
-    before they have all been heard, which takes the propagation period.
+    Servers that have not picked up the stop yet sign on and record more, for as long as the
+    propagation period at most: what was heard before that is not the last word on a key.
     """
 
     def drops_at(key: SigningKey, stopped_at: datetime) -> datetime:
-        latest = latest_expiries.get(key.kid, stopped_at + longest_lifetime)
-        return max(latest, stopped_at + propagation_period) + LEEWAY
+        return latest_expiries.get(key.kid, stopped_at + longest_lifetime) + LEEWAY
 
     return Keyset(
         keys=tuple(
             replace(key, drops_at=drops_at(key, key.stops_at))
-            if key.stops_at is not None and key.stops_at <= now and key.drops_at is None
+            if key.stops_at is not None
+            and key.drops_at is None
+            and key.stops_at + propagation_period <= heard_at
             else key
             for key in keyset.keys
         )

@@ -40,9 +40,28 @@ class KeyTimes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What all servers had recorded of their keys' tokens, and when they were asked."""
+
+    latest_expiries: Mapping[Kid, datetime]
+    at: datetime
+
+    def settle(self, keyset: Keyset, times: KeyTimes) -> Keyset:
+        return settled(
+            keyset,
+            self.latest_expiries,
+            self.at,
+            longest_lifetime=times.longest_lifetime,
+            propagation_period=times.propagation_period,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     written: Keyset
     """The last good one, as it was written."""
+    is_current: bool
+    """Whether that is what lies there now."""
     keys: Keys
     problems: tuple[Problem, ...]
 
@@ -56,21 +75,20 @@ class KeysetReader:
         self._good: _Good | None = None
         self._opened: dict[PublicKey, RSAPrivateKey] = {}
 
-    def read(self, latest_expiries: Mapping[Kid, datetime], now: datetime) -> Reading:
-        """The keys as they are now. Raises: Problem, where there was never a good keyset."""
+    def read(self, heard: Heard | None, now: datetime) -> Reading:
+        """The keys as they are now. Raises: Problem, where there was never a good keyset.
+
+        `heard`: last; without it no key leaves the JWK Set whose moment is not written there.
+        """
         written, problems = self._look()
-        keyset = settled(
-            written,
-            latest_expiries,
-            now,
-            longest_lifetime=self.times.longest_lifetime,
-            propagation_period=self.times.propagation_period,
-        )
+        is_current = not problems
+        keyset = heard.settle(written, self.times) if heard else written
         problems += self._open(keyset, now)
         public_keys = [key.public for key in keyset.keys if key.public in self._opened]
         private_keys = {public.kid: self._opened[public] for public in public_keys}
         return Reading(
             written=written,
+            is_current=is_current,
             keys=Keys(keyset=keyset, private_keys=private_keys),
             problems=tuple(problems),
         )

@@ -4,14 +4,12 @@ Nothing depends on it: without it a server still goes by what the store has reco
 command of an operator destroys what is spent.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
 
 from token_server.signing.keeper import KeysKeeper
-from token_server.signing.lifecycle import Keyset, remembered, settled
-from token_server.signing.reader import KeyTimes
+from token_server.signing.lifecycle import Keyset, remembered
+from token_server.signing.reader import Heard, KeyTimes
 from token_server.signing.rotation import Step
-from token_server.tokens.model import Kid
 from token_server.tokens.ports import Audit, Clock, Fact
 
 
@@ -33,13 +31,13 @@ class KeysTidier:
         self._clock = clock
         self._audit = audit
 
-    def tidy(self, written: Keyset, latest_expiries: Mapping[Kid, datetime]) -> None:
+    def tidy(self, written: Keyset, heard: Heard) -> None:
         """Raises: Problem."""
         if not self._keeper.is_writable():
             return
 
-        def record(keyset: Keyset, now: datetime) -> Step[None]:
-            return Step(keyset=self._final(keyset, latest_expiries, now), outcome=None)
+        def record(keyset: Keyset, _now: datetime) -> Step[None]:
+            return Step(keyset=self._final(keyset, heard), outcome=None)
 
         grace_period = self._times.grace_period
         if record(written, self._clock()).keyset == written:
@@ -51,20 +49,11 @@ class KeysTidier:
         for kid in destroyed:
             self._audit.record(Fact.KEY_DESTROYED, kid=kid)
 
-    def _final(
-        self, keyset: Keyset, latest_expiries: Mapping[Kid, datetime], now: datetime
-    ) -> Keyset:
+    def _final(self, keyset: Keyset, heard: Heard) -> Keyset:
         """As every server sees it by now.
 
         With the `drops_at` of those keys that all have stopped to sign with, and without those
         that none would take a token of.
         """
-        heard_by_all = now - self._times.propagation_period
-        recorded = settled(
-            keyset,
-            latest_expiries,
-            heard_by_all,
-            longest_lifetime=self._times.longest_lifetime,
-            propagation_period=self._times.propagation_period,
-        )
-        return remembered(recorded, heard_by_all)
+        settled = heard.settle(keyset, self._times)
+        return remembered(settled, heard.at - self._times.propagation_period)

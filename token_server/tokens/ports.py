@@ -65,8 +65,11 @@ class Signer(Protocol):
 
 
 class KeysetWatch(Protocol):
-    async def catch_up(self) -> None:
-        """See whether the signer's keyset has changed. Never raises: what there was stays."""
+    async def catch_up(self) -> bool:
+        """See whether the signer's keyset has changed, later than this call.
+
+        False: that cannot be seen now, and what there was stays.
+        """
 
 
 class KeyExpiries(Protocol):
@@ -119,7 +122,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expired:
-    """The session's current refresh token has expired, whatever the one that was shown says."""
+    """It has expired for all that the store has recorded, whatever the token itself says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

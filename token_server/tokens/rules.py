@@ -48,6 +48,7 @@ from token_server.tokens.ports import (
 )
 from token_server.tokens.refusals import (
     AccountDisabled,
+    KeysetAstray,
     KeyUnknown,
     RequestLate,
     SessionEnded,
@@ -165,8 +166,13 @@ class TokenRules:
             return self._signer.unpack(unverified_token)
         except KeyUnknown:
             # Where two keys are revoked in a row, another server may sign by one that is new.
-            await self._keyset_watch.catch_up()
-            return self._signer.unpack(unverified_token)
+            is_current = await self._keyset_watch.catch_up()
+            try:
+                return self._signer.unpack(unverified_token)
+            except KeyUnknown:
+                if is_current:
+                    raise
+                raise KeysetAstray from None
 
     async def _reserved_kid(self, now: datetime, *, short_term: bool) -> Kid:
         """The key to sign with; before the session changes, so that a failure changes nothing."""

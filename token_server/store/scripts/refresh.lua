@@ -6,8 +6,8 @@
 --   unknown          no such session
 --   ended            it has ended: by itself, or with all of its subject's, or it grew too old
 --   as before        this very attempt has been here: our own retry after a lost reply
---   expired          its current refresh token has, whatever the token that was shown says: a
---                    thief of a signing key may have written it
+--   expired          it has, for all that the record says, whatever the token itself says: a
+--                    thief of a signing key may have written that
 --   rotated          shown = g                       b = shown, g = shown + 1
 --   rolled_forward   shown > g: the store lost       b = shown, g = shown + 1
 --                    writes; only we can have made it
@@ -49,20 +49,21 @@ if record.t == attempt then
   return answer(g > b + 1 and 'recovered' or 'rotated', record)
 end
 if now >= tonumber(record.r) then return {'expired'} end
+if shown < g and record.x and now >= tonumber(record.x) then return {'expired'} end
 
-local function hand_out(outcome, generation, base)
+local function hand_out(outcome, generation, base, base_expires)
   issue(KEYS[1], KEYS[2], record, {generation = generation, base = base, now = now,
-    attempt = attempt, kid = kid, lengths = lengths})
+    base_expires = base_expires, attempt = attempt, kid = kid, lengths = lengths})
   return answer(outcome, record)
 end
 
-if shown >= g then
-  return hand_out(shown == g and 'rotated' or 'rolled_forward', shown + 1, shown)
-end
+if shown == g then return hand_out('rotated', g + 1, g, record.r) end
+-- What was recorded of its expiry is among the lost writes: no later than that of its successor.
+if shown > g then return hand_out('rolled_forward', shown + 1, shown) end
 if shown == b then
   local since = math.max(0, now - issued)
   if since < grace then return answer('repeated', record) end
-  if recovery < 0 or since < recovery then return hand_out('recovered', g + 1, b) end
+  if recovery < 0 or since < recovery then return hand_out('recovered', g + 1, b, record.x) end
 end
 if now < issued then
   if issued - now < math.min(grace, OVERTAKEN) then return answer('repeated', record) end
