@@ -132,3 +132,13 @@ async def test_what_was_heard_before_a_key_stopped_does_not_let_it_drop(
         server.clock.now = ROTATION + DAY
         await server.reload.look()
     assert server.published == KIDS
+
+
+async def test_a_server_starts_also_where_one_whose_clock_is_ahead_has_destroyed_the_retiring_key(
+    folder: Path, redis: Redis
+) -> None:
+    rotate(folder)
+    (folder / f"{KIDS[0]}.pem").unlink()
+    server = await follow(folder, redis, now=ROTATION + GRACE)
+    assert (server.signing, server.published) == (KIDS[1], KIDS)
+    assert server.held == set(KIDS[1:])

@@ -88,7 +88,9 @@ async def test_when_a_key_leaves_is_recorded_once_every_server_has_stopped_to_si
 async def test_the_private_half_is_destroyed_once_no_server_may_sign_a_repeat_with_it(
     server: Follower, folder: Path
 ) -> None:
-    pem = folder / f"{KIDS[0]}.pem"
+    pem, copied = folder / f"{KIDS[0]}.pem", folder.with_name("linked")
+    copied.hardlink_to(pem)
+    size = copied.stat().st_size
     server.clock.now = ROTATION + GRACE + LEEWAY - TICK
     await server.look_and_tidy_up()
     assert pem.exists()
@@ -100,6 +102,8 @@ async def test_the_private_half_is_destroyed_once_no_server_may_sign_a_repeat_wi
     }
     fact = json.loads(server.audit_lines.getvalue())
     assert (fact["event"], fact["kid"]) == ("key_destroyed", KIDS[0])
+    assert b"PRIVATE" not in copied.read_bytes(), "overwritten, and not only unlinked"
+    assert copied.stat().st_size == size
 
 
 @pytest.mark.parametrize("stopped", [rotated_keyset, revoked_keyset])
