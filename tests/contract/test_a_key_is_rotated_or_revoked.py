@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from support.operators import GRACE, Operator, kids_of, parts, revoke
-from support.worlds import World, pair_in
+from support.operators import GRACE, POLICY, Operator, kids_of, parts, revoke
+from support.worlds import World, another_server, pair_in
 
-from token_server.signing import jws
+from token_server.signing import jws, rotation
 
 pytestmark = pytest.mark.anyio
 
@@ -42,6 +42,23 @@ async def test_after_the_grace_period_the_new_key_signs(world: World, keys: Oper
     await keys.rotate()
     world.clock.move(seconds=60)
     assert kids_of(pair_in(await world.refresh(first["refresh_token"]))) == {keys.active}
+
+
+async def test_a_repeat_answers_the_same_bytes_where_only_another_server_has_noticed(
+    world: World, keys: Operator
+) -> None:
+    first = await world.log_in()
+    world.clock.move(hours=1)
+    keys.directory.change(
+        partial(rotation.rotate, policy=POLICY, at_once=True),
+        key_size=2048,
+        clock=world.clock,
+        grace_period=GRACE,
+    )
+    async with another_server(world) as other:
+        answer = await other.refresh(first["refresh_token"])
+    assert kids_of(pair_in(answer)) == {keys.active}
+    assert (await world.refresh(first["refresh_token"])).content == answer.content
 
 
 async def test_a_repeat_after_a_revocation_has_the_same_ids_and_moments_under_another_key(
