@@ -6,8 +6,9 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import NoReturn, Self
 
+from token_server.alarm import Alarm
 from token_server.problems import Problem
-from token_server.signing.alarm import Alarm
+from token_server.rounds import Rounds
 from token_server.signing.live import LiveKeys
 from token_server.signing.reader import Heard, KeysetReader, Reading
 from token_server.signing.tidying import KeysTidier
@@ -40,7 +41,7 @@ class KeysetReload:
         self._clock = clock
         self._reading = first
         self._heard = heard
-        self._woken = asyncio.Event()
+        self._rounds = Rounds(interval_for(reader.times.propagation_period))
         self._has_looked = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
         self._looks = 0
@@ -67,12 +68,8 @@ class KeysetReload:
 
     async def follow(self) -> NoReturn:
         """Look, from time to time and whenever woken."""
-        interval = interval_for(self._reader.times.propagation_period).total_seconds()
         while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(interval):
-                    await self._woken.wait()
-            self._woken.clear()
+            await self._rounds.next()
             await self.look()
             self._has_looked.set()
 
@@ -84,7 +81,7 @@ class KeysetReload:
             await self.tidy_up(tidier)
 
     def wake(self) -> None:
-        self._woken.set()
+        self._rounds.wake()
 
     async def catch_up(self) -> bool:
         """Look, and say whether anything could be seen.

@@ -66,10 +66,7 @@ class Signer(Protocol):
 
 class KeysetWatch(Protocol):
     async def catch_up(self) -> bool:
-        """See whether the signer's keyset has changed, later than this call.
-
-        False: that cannot be seen now, and what there was stays.
-        """
+        """Look at the keyset, later than this call; False: it cannot be seen, the old one stays."""
 
 
 class KeyExpiries(Protocol):
