@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 
 from token_server.accounts.log_in import PasswordLogIn
 from token_server.accounts.passwords import Passwords
-from token_server.app.core import open_core
+from token_server.app.core import Core, open_core
 from token_server.app.keys import check_that_no_keyset_is_lost, keys_keeper, keys_tidier
 from token_server.app.store import Briefing, meet_store
 from token_server.audit import AuditLog
@@ -21,7 +21,7 @@ from token_server.store.connect import connect
 from token_server.store.engine import Engine
 from token_server.store.verifiers import Verifiers
 from token_server.system import cores, system_clock, worker_count
-from token_server.tokens.ports import Clock, Fact
+from token_server.tokens.ports import Audit, Clock, Fact, Readiness
 from token_server.web.routes import Doors, build_app
 
 
@@ -50,27 +50,15 @@ async def open_app(
     async with connect(settings.store_url.get_secret_value()) as client:
         engine = Engine(client, waits_for_fsync=met.waits_for_fsync)
         core = await open_core(settings, engine, met, audit, clock)
-
-        async def check_readiness() -> None:
-            core.reload.live.signing_kid(clock())
-            await core.memory.check()
-            await engine.probe()
-
         verifiers = Verifiers(engine)
         app = build_app(
             Doors(
                 tokens=core.tokens,
-                log_in=PasswordLogIn(
-                    accounts=core.accounts,
-                    attempts=Attempts(engine),
-                    passwords=Passwords(slots=_password_slots(settings)),
-                    clock=clock,
-                    audit=audit,
-                ),
+                log_in=_log_in(settings, engine, core, audit, clock),
                 audit=audit,
                 jwk_set=core.reload.live,
                 verifiers=verifiers,
-                readiness=check_readiness,
+                readiness=_readiness(engine, core, clock),
                 clock=clock,
                 dialects=settings.dialects,
             )
@@ -82,6 +70,27 @@ async def open_app(
         ):
             with on_sighup(core.reload.wake):
                 yield app
+
+
+def _readiness(engine: Engine, core: Core, clock: Clock) -> Readiness:
+    async def check() -> None:
+        core.reload.live.signing_kid(clock())
+        await core.memory.check()
+        await engine.probe()
+
+    return check
+
+
+def _log_in(
+    settings: Settings, engine: Engine, core: Core, audit: Audit, clock: Clock
+) -> PasswordLogIn:
+    return PasswordLogIn(
+        accounts=core.accounts,
+        attempts=Attempts(engine),
+        passwords=Passwords(slots=_password_slots(settings)),
+        clock=clock,
+        audit=audit,
+    )
 
 
 def _password_slots(settings: Settings) -> int:

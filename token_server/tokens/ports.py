@@ -66,7 +66,7 @@ class Signer(Protocol):
 
 class KeysetWatch(Protocol):
     async def catch_up(self) -> bool:
-        """Look at the keyset, later than this call; False: it cannot be seen, the old one stays."""
+        """Look at the keyset, later than this call; False: it cannot be seen now."""
 
 
 class KeyExpiries(Protocol):
