@@ -147,11 +147,8 @@ async def open_app(
                 dialects=settings.dialects,
             )
         )
-        async with _beside(
-            core.reload.follow(),
-            core.reload.keep_tidy(_tidier(settings, clock, audit)),
-            verifiers.keep_writing(clock),
-        ):
+        tidying = core.reload.keep_tidy(_tidier(settings, clock, audit))
+        async with _beside(core.reload.follow(), tidying, verifiers.keep_writing(clock)):
             with _on_sighup(core.reload.wake):
                 yield app
 

@@ -105,24 +105,6 @@ def test_a_private_key_open_to_others_is_a_problem(plain: Path, mode: int) -> No
     assert problem.hint == f"chmod 600 {path}"
 
 
-@only_root
-def test_what_root_owns_may_be_open_to_the_group_that_we_read_it_by(nobodys: Path) -> None:
-    """As Kubernetes mounts a secret for a pod with an fsGroup."""
-    kids = use(nobodys)
-    os.seteuid(0)
-    for path in nobodys.iterdir():
-        os.chown(path, 0, os.getegid())
-        path.chmod(0o440)
-    path = active_key(nobodys)
-    os.seteuid(NOBODY)
-    assert use(nobodys) == kids
-    for mode in (0o460, 0o444):
-        os.seteuid(0)
-        path.chmod(mode)
-        os.seteuid(NOBODY)
-        assert "is open to others" in problem_with(nobodys).text
-
-
 @pytest.mark.parametrize("mode", [0o660, 0o602])
 def test_a_keyset_that_others_may_write_is_a_problem(plain: Path, mode: int) -> None:
     path = plain / "keyset.json"

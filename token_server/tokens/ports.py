@@ -66,10 +66,7 @@ class Signer(Protocol):
 
 class KeysetWatch(Protocol):
     async def catch_up(self) -> bool:
-        """See whether the signer's keyset has changed, later than this call.
-
-        False: that cannot be seen now, and what there was stays.
-        """
+        """Have all changes before this call seen; False: they cannot be, what there was stays."""
 
 
 class KeyExpiries(Protocol):
