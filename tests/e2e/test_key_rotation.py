@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from redis import Redis
 from support.fast_client import fast_clients
 from support.server import Server, running_server
 from support.traffic import Traffic
@@ -51,6 +52,9 @@ def two_servers(
         "ACCESS_TOKEN_LIFETIME": "10",
         "REFRESH_TOKEN_LIFETIME": "10",
     }
+    # With keys of their own they begin a new house: no token of another is alive.
+    with Redis(unix_socket_path=str(store_socket)) as store:
+        store.flushall()
     for name in ("a", "b"):
         (folder / name).mkdir()
     with (

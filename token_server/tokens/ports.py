@@ -66,7 +66,7 @@ class Signer(Protocol):
 
 class KeysetWatch(Protocol):
     async def catch_up(self) -> bool:
-        """Look at the keyset, later than this call; False: it cannot be seen now."""
+        """Have all changes before this call seen; False: they cannot be, what there was stays."""
 
 
 class KeyExpiries(Protocol):
