@@ -42,6 +42,8 @@ from token_server.tokens.refusals import TemporarilyUnavailable
 from token_server.tokens.rules import TokenRules
 from token_server.web.routes import Doors, build_app
 
+CANCELLED_AGAIN_AFTER = 0.1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Core:
@@ -134,7 +136,7 @@ async def open_app(
             )
         )
         looking = core.reload.run(_tidier(settings, met, clock, audit))
-        async with _beside(looking, verifiers.keep_writing(clock)):
+        async with beside(looking, verifiers.keep_writing(clock)):
             with _on_sighup(core.reload.wake):
                 yield app
 
@@ -245,7 +247,7 @@ def _tidier(settings: Settings, met: Briefing, clock: Clock, audit: Audit) -> Ke
 
 
 @asynccontextmanager
-async def _beside(*work: Coroutine[None, None, NoReturn]) -> AsyncIterator[None]:
+async def beside(*work: Coroutine[None, None, NoReturn]) -> AsyncIterator[None]:
     """What goes on for as long as the app is open.
 
     A fault of ours in it ends the worker: better than to go by old keys unnoticed.
@@ -254,8 +256,11 @@ async def _beside(*work: Coroutine[None, None, NoReturn]) -> AsyncIterator[None]
         async with asyncio.TaskGroup() as tasks:
             going_on = [tasks.create_task(each) for each in work]
             yield
-            for each in going_on:
-                each.cancel()
+            # asyncio.wait_for of Python 3.11, which redis-py calls, may swallow a cancellation.
+            while still := [each for each in going_on if not each.done()]:
+                for each in still:
+                    each.cancel()
+                await asyncio.wait(still, timeout=CANCELLED_AGAIN_AFTER)
     except ExceptionGroup as faults:
         raise faults.exceptions[0] from None
 
