@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from typing import NoReturn
 
+CANCELLED_AGAIN_AFTER = 0.1
+
 
 class Rounds:
     def __init__(self, interval: timedelta) -> None:
@@ -34,8 +36,11 @@ async def beside(*work: Coroutine[None, None, NoReturn]) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as tasks:
             going_on = [tasks.create_task(each) for each in work]
             yield
-            for each in going_on:
-                each.cancel()
+            # asyncio.wait_for of Python 3.11, which redis-py calls, may swallow a cancellation.
+            while still := [each for each in going_on if not each.done()]:
+                for each in still:
+                    each.cancel()
+                await asyncio.wait(still, timeout=CANCELLED_AGAIN_AFTER)
     except ExceptionGroup as faults:
         raise faults.exceptions[0] from None
 

@@ -41,10 +41,11 @@ def test_all_mistakes_are_told_on_stderr(shell: Shell, file: Path, words: tuple[
 
 def test_a_server_does_not_start_with_a_bad_file(file: Path, tmp_path: Path) -> None:
     file.write_text(BAD)
-    settings = Settings(clients_file=file, keys_dir=tmp_path / "keys")
+    keys = tmp_path / "keys"
+    settings = Settings(clients_file=file, keys_dir=keys)
     with pytest.raises(Problem, match="scpoe is not a member"):
         prepare(settings)
-    assert not settings.keys_dir.exists()
+    assert not keys.exists()
 
 
 def test_clients_are_listed_without_their_secrets_and_keys(shell: Shell, file: Path) -> None:

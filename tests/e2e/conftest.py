@@ -53,13 +53,18 @@ def node_packages_if_possible(tmp_path_factory: pytest.TempPathFactory) -> Path 
         return "no Node.js on this machine"
     folder = tmp_path_factory.mktemp("node")
     (folder / "package.json").write_text('{"type": "module"}')
-    done = subprocess.run(
-        [npm, "install", "--no-audit", "--no-fund", "--silent", *NODE_PACKAGES],
-        cwd=folder,
-        check=False,
-        timeout=100,
-    )
-    return folder if done.returncode == 0 else "npm cannot install from its registry"
+    options = ("--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=0")
+    try:
+        subprocess.run(
+            [npm, "install", *options, *NODE_PACKAGES],
+            cwd=folder,
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+        return "npm cannot install from its registry"
+    return folder
 
 
 @pytest.fixture(scope="session")

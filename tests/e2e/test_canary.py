@@ -16,7 +16,7 @@ from support.processes import environments, processes
 from support.profiles import often
 from support.server import Server
 
-REQUESTS = often(10_000)
+REQUESTS = often(2000)
 AT_ONCE = 32
 # A log-in costs what fifty refreshes cost.
 LOG_IN = 4

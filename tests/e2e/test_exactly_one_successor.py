@@ -15,7 +15,7 @@ from support.profiles import often
 from support.server import Server
 
 PARALLEL = 200
-CUT_CONNECTIONS = often(500)
+CUT_CONNECTIONS = often(150)
 
 
 def test_200_parallel_refreshes_of_one_token_get_one_body_and_leave_one_live_successor(

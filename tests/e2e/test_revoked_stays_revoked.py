@@ -9,7 +9,7 @@ from support.server import Server
 
 from token_server.tokens.model import TokenPair
 
-INTERLEAVINGS = often(2000)
+INTERLEAVINGS = often(500)
 AT_ONCE = 20
 
 

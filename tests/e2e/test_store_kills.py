@@ -17,10 +17,10 @@ from support.server import Server
 
 from token_server.tokens.model import SessionId, TokenPair
 
-KILLS = often(20)
+KILLS = often(6)
 CLIENTS = 6
 ANSWERS_BETWEEN_KILLS = 60
-LOG_OUTS = often(500)
+LOG_OUTS = often(150)
 STORE = "valkey-server"
 
 

@@ -58,6 +58,7 @@ class Model:
     generation: int = 0
     base: int = -1
     issued_at: timedelta = timedelta(0)
+    base_expires_at: timedelta = timedelta.max
     ended: EndReason | None = None
     reusable: bool = False
     ends_on_reuse: bool = True
@@ -65,17 +66,31 @@ class Model:
     def show(self, generation: int, now: timedelta) -> tuple[Verdict, "Model"]:
         if self.ended:
             return self.ended, self
-        if now >= self.issued_at + POLICY.refresh_token_lifetime:
+        expires_at = self.issued_at + POLICY.refresh_token_lifetime
+        if now >= expires_at:
             return Expired, self
         if self.reusable:
             return Outcome.KEPT, self
-        if generation >= self.generation:
-            outcome = Outcome.ROTATED if generation == self.generation else Outcome.ROLLED_FORWARD
-            after = replace(self, generation=generation + 1, base=generation, issued_at=now)
-            return outcome, after
+        if generation == self.generation:
+            return Outcome.ROTATED, self._rotated(generation, now, expires_at)
+        if generation > self.generation:
+            its_successor_expires_at = now + POLICY.refresh_token_lifetime
+            after = self._rotated(generation, now, its_successor_expires_at)
+            return Outcome.ROLLED_FORWARD, after
         return self._show_spent(generation, now)
 
+    def _rotated(self, generation: int, now: timedelta, base_expires_at: timedelta) -> "Model":
+        return replace(
+            self,
+            generation=generation + 1,
+            base=generation,
+            issued_at=now,
+            base_expires_at=base_expires_at,
+        )
+
     def _show_spent(self, generation: int, now: timedelta) -> tuple[Verdict, "Model"]:
+        if now >= self.base_expires_at:
+            return Expired, self
         if generation == self.base and now - self.issued_at < GRACE:
             return Outcome.REPEATED, self
         if generation == self.base and now - self.issued_at < RECOVERY:

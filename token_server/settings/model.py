@@ -37,7 +37,6 @@ RefreshPolicy = Literal["rotating", "reusable"]
 
 _Host = Annotated[str, PlainValidator(read_host)]
 _Port = Annotated[int, PlainValidator(whole_number(0, 65535))]
-_Path = Annotated[Path, PlainValidator(read_path)]
 _OptionalPath = Annotated[Path | None, PlainValidator(optional(read_path))]
 _RefreshPolicy = Annotated[RefreshPolicy, PlainValidator(one_of("rotating", "reusable"))]
 _Duration = Annotated[timedelta, PlainValidator(read_duration)]
@@ -68,7 +67,12 @@ class Settings(BaseModel):
     store_url: Annotated[SecretStr, PlainValidator(read_store_url)] = SecretStr(
         "embedded:var/store"
     )
-    keys_dir: _Path = Path("keys")
+    keys_url: Annotated[Literal["store:"] | None, PlainValidator(optional(one_of("store:")))] = (
+        None
+    )
+    keys_dir: _OptionalPath = Field(
+        default_factory=lambda earlier: None if earlier.get("keys_url") else Path("keys")
+    )
     key_size: Annotated[int, PlainValidator(one_of(2048, 3072, 4096))] = 2048
     keys_passphrase_file: _OptionalPath = None
     clients_file: _OptionalPath = None
@@ -115,6 +119,20 @@ class Settings(BaseModel):
     def _can_be_read(cls, path: Path | None, info: ValidationInfo) -> Path | None:
         if path is not None and info.context == ON_THIS_MACHINE:
             check_readable(path)
+        return path
+
+    @field_validator("keys_dir")
+    @classmethod
+    def _is_not_beside_the_store(cls, folder: Path | None, info: ValidationInfo) -> Path | None:
+        if folder is not None and info.data.get("keys_url"):
+            raise Contradiction("must not be set together with KEYS_URL", other="keys_url")
+        return folder
+
+    @field_validator("keys_passphrase_file")
+    @classmethod
+    def _guards_keys_in_the_store(cls, path: Path | None, info: ValidationInfo) -> Path | None:
+        if path is None and info.data.get("keys_url"):
+            raise Contradiction("must be set where KEYS_URL is", other="keys_url")
         return path
 
     @field_validator("admin_port")

@@ -3,6 +3,8 @@
 from token_server.tokens.model import SessionId, Subject, TokenId
 
 SECRET = "token-server:secret"  # noqa: S105 - the name of a key
+# In the cluster slot of the store secret: scripts look at both.
+KEYSET = "{token-server:secret}:keyset"
 KEY_EXPIRIES = "token-server:key-expiries"
 VERIFIERS = "token-server:verifiers"
 ACCOUNTS = "token-server:accounts"

@@ -60,7 +60,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expired:
-    """The session's current refresh token has expired, whatever the one that was shown says."""
+    """It has expired for all that the store has recorded, whatever the token itself says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

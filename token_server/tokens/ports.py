@@ -76,8 +76,8 @@ class Signer(Protocol):
 
 
 class KeysetWatch(Protocol):
-    async def catch_up(self) -> None:
-        """See whether the signer's keyset has changed. Never raises: what there was stays."""
+    async def catch_up(self) -> bool:
+        """Have all changes before this call seen; False: they cannot be, what there was stays."""
 
 
 class KeyExpiries(Protocol):

@@ -22,7 +22,7 @@
     ├── LoginRefused                AccountUnknown  PasswordWrong  AccountDisabled
     ├── TooManyAttempts
     ├── TemporarilyUnavailable      StoreUnavailable  StoreMemoryLost  SigningKeyMissing
-    │                               RequestLate  ClockBehind  Overloaded
+    │                               KeysetAstray  RequestLate  ClockBehind  Overloaded
     └── InternalFault               a fault of ours
 
 A class's `reason` and `ids` go to the audit line; its text goes nowhere.
@@ -247,6 +247,12 @@ class SigningKeyMissing(TemporarilyUnavailable):
     """The active key's private half is not in our hands."""
 
     reason = "signing_key_missing"
+
+
+class KeysetAstray(TemporarilyUnavailable):
+    """Signed with a key that we do not know, while we cannot see what keys there are."""
+
+    reason = "keyset_astray"
 
 
 class RequestLate(TemporarilyUnavailable):

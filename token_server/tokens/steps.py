@@ -26,7 +26,7 @@ from token_server.tokens.ports import (
     Signer,
 )
 from token_server.tokens.reading import read_access_token
-from token_server.tokens.refusals import KeyUnknown, TemporarilyUnavailable
+from token_server.tokens.refusals import KeysetAstray, KeyUnknown, TemporarilyUnavailable
 
 
 class Steps:
@@ -71,8 +71,13 @@ class Steps:
             return self._signer.unpack(unverified_token)
         except KeyUnknown:
             # Where two keys are revoked in a row, another server may sign by one that is new.
-            await self._keyset_watch.catch_up()
-            return self._signer.unpack(unverified_token)
+            is_current = await self._keyset_watch.catch_up()
+            try:
+                return self._signer.unpack(unverified_token)
+            except KeyUnknown:
+                if is_current:
+                    raise
+                raise KeysetAstray from None
 
     async def _genuine_access_token(self, unverified_token: str, now: datetime) -> AccessToken:
         unverified = await self._unpacked(unverified_token)

@@ -2,6 +2,7 @@
 --   g generation   b base             t attempt that last changed it   e why it ended, if it did
 --   s short-term?  o when it began    k kid of the current pair
 --   i issued, a access token expires, r refresh token expires: the current pair's moments
+--   x when the token of generation b expires; those before it have expired by then
 -- and where there is one:
 --   c client           w scope            u '1': the refresh token is reusable
 -- Moments and lengths are whole microseconds; a double holds them exactly up to 2^53.
@@ -13,7 +14,7 @@ local function whole(number)
 end
 
 local function read(key)
-  local names = {'g', 'b', 't', 'e', 's', 'o', 'k', 'i', 'a', 'r', 'c', 'w', 'u'}
+  local names = {'g', 'b', 't', 'e', 's', 'o', 'k', 'i', 'a', 'r', 'x', 'c', 'w', 'u'}
   local values = redis.call('HMGET', key, unpack(names))
   local record = {}
   for at, name in ipairs(names) do record[name] = values[at] end
@@ -48,8 +49,9 @@ local function issue(key, subject, record, change)
   record.g, record.b = whole(change.generation), whole(change.base)
   record.t, record.k, record.i = change.attempt, change.kid, whole(change.now)
   record.a, record.r = whole(access), whole(refresh)
+  record.x = change.base_expires or record.r
   redis.call('HSET', key, 'g', record.g, 'b', record.b, 't', record.t, 'k', record.k,
-    'i', record.i, 'a', record.a, 'r', record.r)
+    'i', record.i, 'a', record.a, 'r', record.r, 'x', record.x)
   local drop_at = whole(math.ceil((math.max(access, refresh) + LEEWAY) / 1000))
   redis.call('PEXPIREAT', key, drop_at)
   -- To GT, a record that has no expiry yet expires never.

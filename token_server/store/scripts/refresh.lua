@@ -7,8 +7,8 @@
 --   misplaced        it is another client's, or a client's while none asks
 --   ended            it has ended: by itself, or with all of its subject's, or it grew too old
 --   as before        this very attempt has been here: our own retry after a lost reply
---   expired          its current refresh token has, whatever the token that was shown says: a
---                    thief of a signing key may have written it
+--   expired          it has, for all that the record says, whatever the token itself says: a
+--                    thief of a signing key may have written that
 --   widened          more scope is asked for than it has (RFC 6749 §6)
 --   kept             it is reusable                  nothing: an access token is due, and the
 --                                                    refresh token stays as it is
@@ -66,12 +66,13 @@ if record.t == attempt then
   return answer(g > b + 1 and 'recovered' or 'rotated', record)
 end
 if now >= tonumber(record.r) then return {'expired'} end
+if shown < g and record.x and now >= tonumber(record.x) then return {'expired'} end
 if widens(ARGV[12], record.w) then return {'widened'} end
 
-local function hand_out(outcome, generation, base)
+local function hand_out(outcome, generation, base, base_expires)
   if only_says then return answer(outcome, record) end
   issue(KEYS[1], KEYS[2], record, {generation = generation, base = base, now = now,
-    attempt = attempt, kid = kid, lengths = lengths})
+    base_expires = base_expires, attempt = attempt, kid = kid, lengths = lengths})
   return answer(outcome, record)
 end
 
@@ -80,13 +81,13 @@ if record.u and shown >= g then
   record.i, record.a, record.k = whole(now), whole(access), kid
   return answer('kept', record)
 end
-if shown >= g then
-  return hand_out(shown == g and 'rotated' or 'rolled_forward', shown + 1, shown)
-end
+if shown == g then return hand_out('rotated', g + 1, g, record.r) end
+-- What was recorded of its expiry is among the lost writes: no later than that of its successor.
+if shown > g then return hand_out('rolled_forward', shown + 1, shown) end
 if shown == b then
   local since = math.max(0, now - issued)
   if since < grace then return answer('repeated', record) end
-  if recovery < 0 or since < recovery then return hand_out('recovered', g + 1, b) end
+  if recovery < 0 or since < recovery then return hand_out('recovered', g + 1, b, record.x) end
 end
 if now < issued then
   if issued - now < math.min(grace, OVERTAKEN) then return answer('repeated', record) end
