@@ -208,6 +208,11 @@ def hostile_forms() -> list[ShownCredentials]:
         shown(client_id="portal"),
         shown(client_id="phone-app", client_secret=""),
         shown(client_id="phone-app", client_secret="x"),
+    ]
+
+
+def hostile_posts() -> list[ShownCredentials]:
+    return [
         # nobody, or the wrong secret
         shown(client_id="nobody"),
         shown(client_id=""),
@@ -229,7 +234,7 @@ def hostile_forms() -> list[ShownCredentials]:
     ]
 
 
-HOSTILE = [*hostile_basic(), *hostile_forms()]
+HOSTILE = [*hostile_basic(), *hostile_forms(), *hostile_posts()]
 
 
 @pytest.mark.parametrize("credentials", HOSTILE, ids=range(len(HOSTILE)))

@@ -107,6 +107,22 @@ async def test_a_change_is_seen_whatever_the_files_time_and_size_say(file: Clien
     assert registered(live) == {"z"}
 
 
+async def test_a_file_that_is_just_being_written_is_taken_once_it_stands_still(
+    file: ClientsFile,
+) -> None:
+    """An editor may empty it first: nobody is refused meanwhile."""
+    live = LiveClients(file.path, DEFAULTS)
+    file.put("")
+    with capture_logs() as lines:
+        looking = asyncio.create_task(live.look())
+        # Threads are given their work in turn: by now the empty file was read.
+        await asyncio.to_thread(registered, live)
+        file.put(naming("a", "b"))
+        await looking
+    assert registered(live) == {"a", "b"}
+    assert [line["log_level"] for line in lines] == ["info"]
+
+
 def test_at_start_an_error_is_a_problem(file: ClientsFile) -> None:
     file.put("x = 1")
     with pytest.raises(Problem):

@@ -24,6 +24,7 @@ from token_server.tokens.model import Policy
 log = structlog.get_logger(__name__)
 
 LOOKS_EVERY = timedelta(seconds=2)
+SETTLED_AFTER = timedelta(milliseconds=100)
 
 
 class LiveClients:
@@ -77,9 +78,7 @@ class LiveClients:
         if self._path is None:
             return
         try:
-            # The text itself, and not its time and size: a volume that is swapped below a link,
-            # or a clock that was set back, may leave those as they were.
-            text = await asyncio.to_thread(read_text, self._path)
+            text = await self._settled_text(self._path)
         except Problem as problem:
             self._astray.tell([problem])
             return
@@ -87,6 +86,18 @@ class LiveClients:
             self._text = text
             await self._take(text, self._path)
         self._astray.tell([self._fault] if self._fault else [])
+
+    async def _settled_text(self, path: Path) -> bytes:
+        """Once nobody is writing it: an editor may empty a file first. Raises: Problem."""
+        # The text itself, and not its time and size: a volume that is swapped below a link, or a
+        # clock that was set back, may leave those as they were.
+        text = await asyncio.to_thread(read_text, path)
+        while text != self._text:
+            await asyncio.sleep(SETTLED_AFTER.total_seconds())
+            before, text = text, await asyncio.to_thread(read_text, path)
+            if text == before:
+                break
+        return text
 
     async def _take(self, text: bytes, path: Path) -> None:
         try:
