@@ -54,7 +54,7 @@ test: install ## everything a fresh machine can run, a part on each core
 	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 chaos: install ## the long profiles: many more histories, kills and cut connections
-	$(BIN)/pytest --hypothesis-profile=long --timeout=1800 tests/property tests/e2e
+	$(BIN)/pytest --hypothesis-profile=long --timeout=1800 tests/property tests/e2e tests/signing/test_keyset_changes.py
 
 bench: install ## measure it: one page, bench/results/ holds it as JSON and SVG; ONLY=… for a part
 	@PYTHONPATH=tests $(BIN)/python -m bench $(ONLY)

@@ -17,17 +17,24 @@ SOURCES = [
 
 SPOKES = {"accounts", "audit", "system", "logs", "signing", "store", "web"}
 # What more than one room needs, and what is no rule about tokens.
-SHARED = {"host_names", "problems", "store_url", "strict_json"}
+SHARED = {"durations", "host_names", "problems", "store_url", "strict_json", "web_addresses"}
+# What follows a file while the server runs.
+FOLLOWING = {"alarm", "rounds"}
 MAY_IMPORT: dict[str, set[str]] = {
     **{shared: set() for shared in SHARED},
     "store_url": {"host_names", "problems"},
+    "web_addresses": {"host_names"},
+    "alarm": {"problems"},
+    "rounds": set(),
     "leash": set(),
     "tokens": set(),
     "settings": {"tokens", *SHARED},
     **{spoke: {"tokens", *SHARED} for spoke in SPOKES},
+    "accounts": {"tokens", *FOLLOWING, *SHARED},
+    "signing": {"tokens", *FOLLOWING, *SHARED},
     # It runs a process.
     "store": {"leash", "tokens", *SHARED},
-    "app": {"settings", "tokens", *SHARED, *SPOKES},
+    "app": {"rounds", "settings", "tokens", *SHARED, *SPOKES},
     # It runs the app, reads HTTP as the web room says, and keeps the embedded store alive.
     "process": {"app", "leash", "settings", "store", "system", "web", *SHARED},
     "cli": {"app", "process", "settings", "tokens", *SHARED, *SPOKES},

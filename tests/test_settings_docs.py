@@ -42,7 +42,7 @@ def test_the_example_loads_with_every_commented_line_a_setting(tmp_path: Path) -
     from_file = {each.name.lower() for each in shown if each.source == "file"}
     with_comments = re.sub(r"^# ", "", EXAMPLE, flags=re.MULTILINE)
     commented_out = tomllib.loads(with_comments).keys() - from_file
-    assert from_file | commented_out == Settings.model_fields.keys() - {"clients_file"}
+    assert from_file | commented_out == Settings.model_fields.keys()
 
 
 def test_the_example_holds_the_defaults_but_for_issuer_and_store(tmp_path: Path) -> None:

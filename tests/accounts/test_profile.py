@@ -1,11 +1,21 @@
-"""A profile: one JSON object, read strictly."""
+"""A profile: one JSON object, read strictly, and what is told of a subject by it."""
 
 import json
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from redis.asyncio import Redis
+from support.accounts import THEN, an_account
 
-from token_server.accounts.profile import LARGEST_PROFILE, read_profile
+from token_server.accounts.profile import LARGEST_PROFILE, AccountProfiles, read_profile
 from token_server.problems import Problem
+from token_server.store.accounts import Accounts
+from token_server.store.engine import Engine
+from token_server.tokens.model import Subject
+from token_server.tokens.profiles import Profile
+
+ALICE = Subject("alice")
 
 
 @pytest.mark.parametrize(
@@ -46,3 +56,33 @@ def test_the_largest_profile_is_64_kib() -> None:
     assert read_profile(largest.encode()) == largest
     with pytest.raises(Problem):
         read_profile(largest.encode() + b" ")
+
+
+@pytest.mark.anyio
+async def test_a_subjects_profile_is_what_its_account_holds(redis: Redis) -> None:
+    accounts = Accounts(Engine(redis, waits_for_fsync=False), keep=timedelta(days=15))
+    moments = [THEN + timedelta(hours=hours) for hours in range(3)]
+    account = replace(
+        an_account(),
+        created_at=moments[0],
+        updated_at=moments[1],
+        password_updated_at=moments[2],
+    )
+    await accounts.add(account)
+    assert await AccountProfiles(accounts)(ALICE) == Profile(
+        subject=ALICE,
+        document={"email": "é@b.example"},
+        created_at=moments[0],
+        updated_at=moments[1],
+        password_updated_at=moments[2],
+    )
+    later = THEN + timedelta(days=1)
+    await accounts.disable(ALICE, at=later)
+    told = await AccountProfiles(accounts)(ALICE)
+    assert (told.disabled, told.updated_at) == (True, later)
+
+
+@pytest.mark.anyio
+async def test_a_subject_without_an_account_has_an_empty_profile(redis: Redis) -> None:
+    accounts = Accounts(Engine(redis, waits_for_fsync=False), keep=timedelta(days=15))
+    assert await AccountProfiles(accounts)(ALICE) == Profile(subject=ALICE)

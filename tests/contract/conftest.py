@@ -11,7 +11,7 @@ from support.moments import MovableClock
 from support.operators import Operator
 from support.worlds import World
 
-from token_server.app import keys_directory, meet_store, open_app
+from token_server.app import keys_keeper, meet_store, open_app
 from token_server.settings import load_settings
 from token_server.signing.keystore import KeysDirectory
 from token_server.system import system_clock
@@ -20,7 +20,7 @@ from token_server.system import system_clock
 @pytest.fixture(scope="session")
 def first_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("keyset") / "keys"
-    keys_directory(load_settings({"TOKEN_SERVER_KEYS_DIR": str(folder)})).ensure_first(
+    keys_keeper(load_settings({"TOKEN_SERVER_KEYS_DIR": str(folder)})).ensure_first(
         key_size=2048, now=system_clock()
     )
     return folder

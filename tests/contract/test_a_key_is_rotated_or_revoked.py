@@ -1,5 +1,6 @@
 """What clients notice when the signing key changes: nothing, also where it was stolen."""
 
+import asyncio
 import hashlib
 import hmac
 import random
@@ -10,10 +11,10 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from support.operators import GRACE, Operator, kids_of, parts, revoke
-from support.worlds import World, pair_in
+from support.operators import GRACE, POLICY, Operator, kids_of, parts, revoke
+from support.worlds import World, another_server, pair_in
 
-from token_server.signing import jws
+from token_server.signing import jws, rotation
 
 pytestmark = pytest.mark.anyio
 
@@ -41,6 +42,23 @@ async def test_after_the_grace_period_the_new_key_signs(world: World, keys: Oper
     await keys.rotate()
     world.clock.move(seconds=60)
     assert kids_of(pair_in(await world.refresh(first["refresh_token"]))) == {keys.active}
+
+
+async def test_a_repeat_answers_the_same_bytes_where_only_another_server_has_noticed(
+    world: World, keys: Operator
+) -> None:
+    first = await world.log_in()
+    world.clock.move(hours=1)
+    keys.directory.change(
+        partial(rotation.rotate, policy=POLICY, at_once=True),
+        key_size=2048,
+        clock=world.clock,
+        grace_period=GRACE,
+    )
+    async with another_server(world) as other:
+        answer = await other.refresh(first["refresh_token"])
+    assert kids_of(pair_in(answer)) == {keys.active}
+    assert (await world.refresh(first["refresh_token"])).content == answer.content
 
 
 async def test_a_repeat_after_a_revocation_has_the_same_ids_and_moments_under_another_key(
@@ -84,16 +102,41 @@ async def test_a_server_that_has_not_noticed_yet_looks_when_it_is_shown_an_unkno
     world: World, keys: Operator
 ) -> None:
     """Another server of the house has: it signs by a key that was announced a moment ago."""
+    of_the_other = await signed_by_a_key_of_another_server(world, keys)
+    assert kids_of(pair_in(await world.refresh(of_the_other))) == {keys.active}
+
+
+async def test_many_who_show_an_unknown_key_at_once_all_wait_for_that_look(
+    world: World, keys: Operator
+) -> None:
+    token = await signed_by_a_key_of_another_server(world, keys)
+    answers = await asyncio.gather(*(world.refresh(token) for _ in range(8)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 1
+
+
+async def test_who_shows_an_unknown_key_while_the_keyset_cannot_be_followed_is_to_try_again(
+    world: World, keys: Operator
+) -> None:
+    """It may be as good as ours: a refusal would log out its client."""
+    of_the_other = await signed_by_a_key_of_another_server(world, keys)
+    path = keys.folder / "keyset.json"
+    good, signing = path.read_bytes(), keys.active
+    path.write_bytes(good[:-100])
+    assert (await world.refresh(of_the_other)).status_code == 503
+    path.write_bytes(good)
+    assert kids_of(pair_in(await world.refresh(of_the_other))) == {signing}
+
+
+async def signed_by_a_key_of_another_server(world: World, keys: Operator) -> str:
+    """A live refresh token, by a key that was announced and came to sign a moment ago."""
     pair = await world.log_in()
     for _ in range(2):
         keys.directory.change(
             partial(revoke, keys.active), key_size=2048, clock=world.clock, grace_period=GRACE
         )
-    of_the_other = jws.write(
-        jws.header_of(keys.active), parts(pair["refresh_token"])[1], keys.private(keys.active)
-    )
-    world.clock.move(seconds=1)
-    assert kids_of(pair_in(await world.refresh(of_the_other))) == {keys.active}
+    claims = parts(pair["refresh_token"])[1]
+    return jws.write(jws.header_of(keys.active), claims, keys.private(keys.active))
 
 
 async def test_access_tokens_of_a_stolen_key_are_refused(world: World, keys: Operator) -> None:
@@ -115,6 +158,25 @@ async def test_a_genuine_but_expired_token_is_refused_whatever_expiry_a_thief_wr
     world.clock.move(days=14)
     refused = await world.refresh(later)
     assert (refused.status_code, refused.json()["errorCode"]) == (401, "ExpiredToken")
+
+
+async def test_nor_does_a_spent_one_bring_a_new_pair_once_it_has_expired(
+    world: World, keys: Operator
+) -> None:
+    """Of a session that is idle: its successor may be waiting at the client for days."""
+    stolen, private = keys.active, keys.private(keys.active)
+    before = await world.log_in()
+    spent = pair_in(await world.refresh(before["refresh_token"]))
+    world.clock.move(days=13)
+    current = pair_in(await world.refresh(spent["refresh_token"]))
+    await keys.revoke(stolen)
+    world.clock.move(days=1)
+    for pair in (before, spent):
+        claims = parts(pair["refresh_token"])[1]
+        later = jws.write(jws.header_of(stolen), claims | {"exp": claims["exp"] + 10**6}, private)
+        refused = await world.refresh(later)
+        assert (refused.status_code, refused.json()["errorCode"]) == (401, "ExpiredToken")
+    pair_in(await world.refresh(current["refresh_token"]))
 
 
 async def test_a_token_of_a_stolen_key_with_another_signature_is_refused(

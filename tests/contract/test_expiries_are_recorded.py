@@ -1,17 +1,13 @@
 """No token outlives what is recorded of its key, because its key leaves the JWK Set by that."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 from support.operators import Operator, parts
-from support.worlds import World, pair_in
+from support.worlds import World, another_server, pair_in
 
-from token_server.app import meet_store, open_app
-from token_server.settings import Settings
 from token_server.store.engine import Engine
 from token_server.store.key_expiries import StoredKeyExpiries
 from token_server.tokens.model import Kid
@@ -30,18 +26,6 @@ async def assert_covered(world: World, pair: dict[str, Any]) -> None:
     for name in ("access_token", "refresh_token"):
         header, claims = parts(pair[name])
         assert claims["exp"] <= to_seconds(by_kid[header["kid"]])
-
-
-@asynccontextmanager
-async def another_server(world: World, **changes: str) -> AsyncIterator[World]:
-    """On the same store and keys, but set otherwise."""
-    told = {**world.settings.model_dump(), **changes}
-    settings = Settings.model_validate(told)
-    briefing = await meet_store(settings)
-    async with open_app(settings, briefing.to_bytes(), clock=world.clock) as app:
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://other") as client:
-            yield World(client, world.clock, settings, world.redis)
 
 
 async def test_it_is_recorded_before_the_first_token_and_after_each_step(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from support.clientele import Clientele, running_clientele
 from support.server import Server, running_server
 
 
@@ -15,6 +16,13 @@ from support.server import Server, running_server
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Two workers, embedded store, first keys: as `make run` starts it."""
     with running_server(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def clientele(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clientele]:
+    """A server with registered clients, at the address that its tokens name as their issuer."""
+    with running_clientele(tmp_path_factory.mktemp("clientele")) as running:
         yield running
 
 
@@ -34,25 +42,44 @@ def client(server: Server) -> Iterator[httpx.Client]:
         yield client
 
 
+NODE_PACKAGES = ("jose@6", "oauth4webapi@3", "openid-client@6")
+
+
 @pytest.fixture(scope="session")
-def jose_if_possible(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
-    """The npm package, where there is a Node.js to run it."""
+def node_packages_if_possible(tmp_path_factory: pytest.TempPathFactory) -> Path | str:
+    """Where npm has put them; or why there are none."""
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
-        return None
-    folder = tmp_path_factory.mktemp("jose")
+        return "no Node.js on this machine"
+    folder = tmp_path_factory.mktemp("node")
     (folder / "package.json").write_text('{"type": "module"}')
-    subprocess.run(
-        [npm, "install", "--no-audit", "--no-fund", "--silent", "jose@6"],
-        cwd=folder,
-        check=True,
-        timeout=100,
-    )
+    options = ("--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=0")
+    try:
+        subprocess.run(
+            [npm, "install", *options, *NODE_PACKAGES],
+            cwd=folder,
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+        return "npm cannot install from its registry"
     return folder
 
 
+@pytest.fixture(scope="session")
+def jose_if_possible(node_packages_if_possible: Path | str) -> Path | None:
+    packages = node_packages_if_possible
+    return packages if isinstance(packages, Path) else None
+
+
 @pytest.fixture
-def jose(jose_if_possible: Path | None) -> Path:
-    if jose_if_possible is None:
-        pytest.skip("no Node.js on this machine: jose is not tried")
-    return jose_if_possible
+def node_packages(node_packages_if_possible: Path | str) -> Path:
+    if isinstance(node_packages_if_possible, str):
+        pytest.skip(f"{node_packages_if_possible}: jose, oauth4webapi, openid-client not tried")
+    return node_packages_if_possible
+
+
+@pytest.fixture
+def jose(node_packages: Path) -> Path:
+    return node_packages

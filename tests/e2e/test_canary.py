@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import re
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -12,7 +11,7 @@ from random import Random
 import pytest
 from support import hostile
 from support.fast_client import Answer, FastClient, fast_clients
-from support.leaks import SHOWS, leaks
+from support.leaks import SHOWS, TOKEN, leaks, written
 from support.processes import environments, processes
 from support.profiles import often
 from support.server import Server
@@ -21,8 +20,6 @@ REQUESTS = often(2000)
 AT_ONCE = 32
 # A log-in costs what fifty refreshes cost.
 LOG_IN = 4
-# Whatever looks like a token is one too many.
-TOKEN = re.compile(rb"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}")
 
 
 @dataclass
@@ -48,9 +45,10 @@ def test_no_token_password_or_key_is_written_anywhere(
         sent = asyncio.run(_send_everything(server, password, dice))
         sent.secrets.add(password.encode())
         sent.secrets.update(_key_texts(server))
-        haystack = b"\n".join([*_written(server), *_shown_by_ps(server), *sent.error_bodies])
+        haystack = b"\n".join([*written(server.folder), *_shown_by_ps(server), *sent.error_bodies])
     assert len(sent.error_bodies) > REQUESTS / 4
     assert len(haystack) > 1_000_000
+    # One is too many.
     assert not TOKEN.search(haystack)
     assert password.encode() not in haystack
     assert not leaks(sent.secrets, haystack)
@@ -116,13 +114,6 @@ async def _life(
         token = token if number % 20 == 0 else answer.json()["refresh_token"]
     sent.keep(await client.refresh(token))
     sent.keep(await client.log_out(answer.json()["access_token"]))
-
-
-def _written(server: Server) -> Iterator[bytes]:
-    """Logs, the audit log, the store's files: all that lies below the server's folder."""
-    for path in server.folder.rglob("*"):
-        if path.is_file() and path.parent.name != "keys":
-            yield path.read_bytes()
 
 
 def _shown_by_ps(server: Server) -> Iterator[bytes]:

@@ -112,11 +112,11 @@ def test_a_passphrase_that_others_can_read_is_noticed(tmp_path: Path, *, has_key
     server = Server(tmp_path, settings={"KEYS_PASSPHRASE_FILE": str(file)})
     if has_keys:
         server.cli("keys", "init")
-    file.chmod(0o640)
+    file.chmod(0o604)
     done = server.run("serve")
     assert (done.returncode, done.stderr) == (
         1,
-        f"error: {file} is open to others (mode 0640)\nhint: chmod 600 {file}\n",
+        f"error: {file} is open to others (mode 0604)\nhint: chmod 600 {file}\n",
     )
 
 

@@ -19,7 +19,9 @@ from support.sessions import ALICE, Desk, sessions_on
 
 from token_server.store import names
 from token_server.tokens.model import Session
-from token_server.tokens.ports import Handed
+from token_server.tokens.outcomes import (
+    Handed,
+)
 
 STEPS = 40
 

@@ -1,6 +1,7 @@
 """The real script on a real Valkey, driven against a model of a few lines.
 
-Concurrency, our own retries, lost writes, ends and clock steps are among its rules.
+Concurrency, our own retries, lost writes, ends, clock steps and other clients are among its
+rules, for each kind of session that there is.
 """
 
 import asyncio
@@ -9,32 +10,45 @@ from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from redis.asyncio import Redis
 from support.moments import MovableClock
 from support.sessions import ALICE, POLICY, Desk, sessions_on
 
 from token_server.store import names
-from token_server.tokens.model import Attempt, EndReason
-from token_server.tokens.ports import (
+from token_server.tokens.clients import OnReuse
+from token_server.tokens.model import Attempt, ClientId, EndReason
+from token_server.tokens.outcomes import (
     Done,
     Ended,
     Expired,
     Handed,
     Late,
+    Misplaced,
     Outcome,
     Reused,
     Showing,
+    Widened,
 )
 
 T = TypeVar("T")
+UNCHANGED = (Outcome.REPEATED, Outcome.KEPT)
 GRACE, RECOVERY = timedelta(seconds=60), timedelta(days=2)
 OVERTAKEN = timedelta(seconds=2)
-Verdict = Outcome | EndReason | type[Reused | Late | Expired]
+PORTAL, OTHER = ClientId("portal"), ClientId("other")
+Verdict = Outcome | EndReason | Reused | type[Late | Expired | Misplaced | Widened]
+KINDS = [
+    {},
+    {"client_id": PORTAL, "scope": "a b"},
+    {"client_id": PORTAL, "on_reuse": OnReuse.REFUSE},
+    {"reusable": True},
+    {"client_id": PORTAL, "reusable": True, "scope": "a"},
+]
+"""What a Desk is told of the sessions that begin there."""
 
 
 @dataclass(frozen=True)
@@ -44,20 +58,39 @@ class Model:
     generation: int = 0
     base: int = -1
     issued_at: timedelta = timedelta(0)
+    base_expires_at: timedelta = timedelta.max
     ended: EndReason | None = None
+    reusable: bool = False
+    ends_on_reuse: bool = True
 
     def show(self, generation: int, now: timedelta) -> tuple[Verdict, "Model"]:
         if self.ended:
             return self.ended, self
-        if now >= self.issued_at + POLICY.refresh_token_lifetime:
+        expires_at = self.issued_at + POLICY.refresh_token_lifetime
+        if now >= expires_at:
             return Expired, self
-        if generation >= self.generation:
-            outcome = Outcome.ROTATED if generation == self.generation else Outcome.ROLLED_FORWARD
-            after = Model(generation=generation + 1, base=generation, issued_at=now)
-            return outcome, after
+        if self.reusable:
+            return Outcome.KEPT, self
+        if generation == self.generation:
+            return Outcome.ROTATED, self._rotated(generation, now, expires_at)
+        if generation > self.generation:
+            its_successor_expires_at = now + POLICY.refresh_token_lifetime
+            after = self._rotated(generation, now, its_successor_expires_at)
+            return Outcome.ROLLED_FORWARD, after
         return self._show_spent(generation, now)
 
+    def _rotated(self, generation: int, now: timedelta, base_expires_at: timedelta) -> "Model":
+        return replace(
+            self,
+            generation=generation + 1,
+            base=generation,
+            issued_at=now,
+            base_expires_at=base_expires_at,
+        )
+
     def _show_spent(self, generation: int, now: timedelta) -> tuple[Verdict, "Model"]:
+        if now >= self.base_expires_at:
+            return Expired, self
         if generation == self.base and now - self.issued_at < GRACE:
             return Outcome.REPEATED, self
         if generation == self.base and now - self.issued_at < RECOVERY:
@@ -65,7 +98,9 @@ class Model:
             return Outcome.RECOVERED, after
         if now < self.issued_at:
             return (Outcome.REPEATED if self.issued_at - now < OVERTAKEN else Late), self
-        return Reused, replace(self, ended=EndReason.REUSE)
+        if self.ends_on_reuse:
+            return Reused(), replace(self, ended=EndReason.REUSE)
+        return Reused(ended=False), self
 
 
 def verdict_of(showing: Showing) -> Verdict:
@@ -74,7 +109,9 @@ def verdict_of(showing: Showing) -> Verdict:
             return outcome
         case Ended(because=because):
             return because
-        case Late() | Reused() | Expired():
+        case Reused():
+            return showing
+        case Late() | Expired() | Misplaced() | Widened():
             return type(showing)
         case _:
             raise AssertionError(showing)
@@ -89,12 +126,17 @@ class SessionMachine(RuleBasedStateMachine):
         self.client = Redis(unix_socket_path=str(self.socket))
         self.clock = MovableClock()
         self.start = self.clock()
-        policy = replace(POLICY, grace_period=GRACE, recovery_period=RECOVERY)
-        self.desk = Desk(self.run(sessions_on(self.client)), policy=policy)
-        self.session = self.run(self.desk.begin(self.clock()))
-        self.model = Model()
         self.last: tuple[int, Attempt, Showing] | None = None
         self.ever_handed = 0
+
+    @initialize(kind=st.sampled_from(KINDS))
+    def a_session_begins(self, kind: dict[str, Any]) -> None:
+        policy = replace(POLICY, grace_period=GRACE, recovery_period=RECOVERY)
+        self.desk = Desk(self.run(sessions_on(self.client)), policy=policy, **kind)
+        self.session = self.run(self.desk.begin(self.clock()))
+        self.model = Model(
+            reusable=self.desk.reusable, ends_on_reuse=self.desk.on_reuse is OnReuse.END
+        )
         # Every version of the record, so that the store can be made to forget.
         self.versions = [(self.model, self._record())]
 
@@ -123,8 +165,10 @@ class SessionMachine(RuleBasedStateMachine):
     @rule(back=st.integers(0, 4))
     def a_token_is_shown(self, back: int) -> None:
         generation = max(0, self.ever_handed - back)
-        attempt = self.desk.attempt()
-        showing = self.run(self.desk.show(self.session, generation, self.clock(), attempt))
+        attempt, now = self.desk.attempt(), self.clock()
+        foreseen = self.run(self.desk.foresee(self.session, generation, now))
+        showing = self.run(self.desk.show(self.session, generation, now, attempt))
+        assert verdict_of(foreseen) == verdict_of(showing)
         self._expect(generation, [showing])
         self.last = (generation, attempt, showing)
 
@@ -140,6 +184,29 @@ class SessionMachine(RuleBasedStateMachine):
             *(self.desk.show(self.session, generation, now) for _ in range(callers))
         )
 
+    @rule(back=st.integers(0, 2), who=st.sampled_from([None, PORTAL, OTHER]))
+    def another_client_shows_a_token(self, back: int, who: ClientId | None) -> None:
+        """Whatever has become of the session, it learns nothing and changes nothing."""
+        if who == self.desk.client_id:
+            return
+        before = self._record()
+        stranger = replace(self.desk, client_id=who)
+        generation = max(0, self.ever_handed - back)
+        showing = self.run(stranger.show(self.session, generation, self.clock()))
+        assert showing == Misplaced()
+        assert self._record() == before
+
+    @rule(back=st.integers(0, 2))
+    def more_scope_is_asked_for(self, back: int) -> None:
+        before = self._record()
+        greedy = replace(self.desk, asked=("a", "c"))
+        generation = max(0, self.ever_handed - back)
+        showing = self.run(greedy.show(self.session, generation, self.clock()))
+        verdict, _ = self.model.show(generation, self.elapsed)
+        refused = verdict in (Expired, *EndReason)
+        assert verdict_of(showing) == (verdict if refused else Widened)
+        assert self._record() == before
+
     @precondition(lambda self: self.last is not None)
     @rule()
     def our_own_attempt_is_retried(self) -> None:
@@ -147,9 +214,9 @@ class SessionMachine(RuleBasedStateMachine):
         assert self.last is not None
         generation, attempt, showing = self.last
         again = self.run(self.desk.show(self.session, generation, self.clock(), attempt))
-        if isinstance(showing, Reused):
+        if showing == Reused():
             assert again == showing
-        elif isinstance(showing, Handed) and showing.outcome is not Outcome.REPEATED:
+        elif isinstance(showing, Handed) and showing.outcome not in UNCHANGED:
             assert isinstance(again, Handed)
             assert again.session == showing.session
         else:
@@ -202,8 +269,9 @@ class SessionMachine(RuleBasedStateMachine):
         handed = {one.session for one in showings if isinstance(one, Handed)}
         assert len(handed) <= 1
         for session in handed:
+            issued_at = self.elapsed if self.model.reusable else self.model.issued_at
             assert session.generation == self.model.generation
-            assert session.issued_at - self.start == self.model.issued_at
+            assert session.issued_at - self.start == issued_at
         self.ever_handed = max(self.ever_handed, self.model.generation)
         self._remember()
 

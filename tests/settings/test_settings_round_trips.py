@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from token_server.durations import LONGEST, read_duration, write_duration
 from token_server.settings import Settings
-from token_server.settings.durations import LONGEST, read_duration, write_duration
 from token_server.settings.readers import read_store_url
 from token_server.store.connect import connect
 
@@ -40,6 +40,7 @@ def any_settings(draw: st.DrawFn) -> Settings:
         draw(st.lists(whole_seconds.filter(bool), min_size=4, max_size=4))
     )
     grace, recovery = sorted(draw(st.tuples(whole_seconds, whole_seconds)))
+    in_store = draw(st.booleans())
     tls = Path(draw(names)) if draw(st.booleans()) else None
     return Settings(
         host=draw(names),
@@ -48,7 +49,7 @@ def any_settings(draw: st.DrawFn) -> Settings:
         admin_port=draw(ports),
         workers=draw(st.none() | st.integers(1, 1024)),
         issuer=draw(names.map("https://{}/a".format)),
-        clients_file=None,
+        clients_file=draw(names.map(Path)) if draw(st.booleans()) else None,
         json_refresh_policy=draw(st.sampled_from(["rotating", "reusable"])),
         header_refresh_policy=draw(st.sampled_from(["rotating", "reusable"])),
         key_propagation_period=access,
@@ -56,9 +57,10 @@ def any_settings(draw: st.DrawFn) -> Settings:
         tls_cert_file=tls,
         tls_key_file=tls,
         store_url=SecretStr(draw(names.map("redis://user:{}@host/1".format))),
-        keys_dir=draw(names.map(Path)),
+        keys_url="store:" if in_store else None,
+        keys_dir=None if in_store else draw(names.map(Path)),
         key_size=draw(st.sampled_from([2048, 3072, 4096])),
-        keys_passphrase_file=draw(st.none() | names.map(Path)),
+        keys_passphrase_file=draw(names.map(Path) if in_store else st.none() | names.map(Path)),
         dialects=draw(
             st.sampled_from(list(itertools.permutations(("form", "json", "header"), 2)))
         ),

@@ -6,8 +6,8 @@ import pytest
 from pydantic import ValidationError
 from support.settings import LENGTH, NO_FILE, TEXT, environment, problems
 
+from token_server.durations import read_duration
 from token_server.settings import Settings, load_settings
-from token_server.settings.durations import read_duration
 
 HOST = "must be an IP address or a host name, without port or brackets"
 ISSUER = "must be an https:// or http:// URL without user, query, fragment or final slash"
@@ -84,16 +84,13 @@ BAD = [
     ("STORE_URL", "rediss://h?ssl_cert_reqs=none", "must have nothing in its query but db, ssl_"),
     ("STORE_URL", "redis://h?db=one", "must have a number as db"),
     ("KEYS_DIR", "~/keys", "must not begin with ~: no shell reads it, so write the folder out"),
+    *[("KEYS_URL", bad, "must be one of store:") for bad in ("store", "redis://h", "file:keys")],
     ("KEY_SIZE", "1024", "must be one of 2048, 3072, 4096"),
     ("KEYS_PASSPHRASE_FILE", "/no/such/file", NO_FILE),
     ("KEYS_PASSPHRASE_FILE", "/dev/null", "must name a regular file"),
     ("TLS_CERT_FILE", "/no/such/file", NO_FILE),
     ("TLS_KEY_FILE", "/no/such/file", NO_FILE),
-    (
-        "CLIENTS_FILE",
-        "clients.toml",
-        "must not be set: registered clients are not supported yet",
-    ),
+    ("CLIENTS_FILE", "/no/such/file", NO_FILE),
     *[
         ("ACCESS_TOKEN_LIFETIME", bad, LENGTH)
         for bad in ("15 m", "15M", "1.5h", "-1", "1w", "m", "1h30m", "٨", "9999999999", "\n")
@@ -129,6 +126,14 @@ def test_every_setting_has_a_bad_value_in_the_table() -> None:
         ({"PORT": "9090"}, "ADMIN_PORT must differ from PORT on the same host"),
         ({"HOST": "::", "PORT": "9090"}, "ADMIN_PORT must differ from PORT on the same host"),
         (
+            {"KEYS_URL": "store:", "KEYS_DIR": "keys", "KEYS_PASSPHRASE_FILE": __file__},
+            "KEYS_DIR must not be set together with KEYS_URL",
+        ),
+        (
+            {"KEYS_URL": "store:"},
+            "KEYS_PASSPHRASE_FILE must be set where KEYS_URL is",
+        ),
+        (
             {"TLS_CERT_FILE": __file__},
             "TLS_KEY_FILE must be set together with TLS_CERT_FILE, or neither",
         ),
@@ -142,7 +147,8 @@ def test_what_contradicts_is_told_with_both_places(settings: dict[str, str], rul
     (line,) = problems(environment(**settings))
     told, _, places = line.partition(" (")
     assert told == rule
-    assert all(f"environment variable TOKEN_SERVER_{name}" in places for name in settings) or (
+    named = settings.keys() - ({"KEYS_PASSPHRASE_FILE"} if "KEYS_DIR" in settings else set())
+    assert all(f"environment variable TOKEN_SERVER_{name}" in places for name in named) or (
         settings.keys() == {"HOST", "PORT"}
     )
 
@@ -160,6 +166,7 @@ def test_what_contradicts_is_told_with_both_places(settings: dict[str, str], rul
         {"ISSUER": "http://[::1]:8080/a", "CORS_ORIGINS": "https://a:80,http://[::1]:3000"},
         {"TLS_CERT_FILE": __file__, "TLS_KEY_FILE": __file__},
         {"KEYS_PASSPHRASE_FILE": __file__},
+        {"KEYS_URL": "store:", "KEYS_PASSPHRASE_FILE": __file__},
     ],
 )
 def test_the_edge_of_a_rule_is_inside(settings: dict[str, str]) -> None:

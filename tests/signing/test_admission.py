@@ -84,6 +84,13 @@ HISTORIES: list[tuple[str, History, object, timedelta, str]] = [
         "revoked active pending",
     ),
     (
+        "imported as pending, and known: in an emergency it signs, as it would have next",
+        [(DAY, importing("i", Role.PENDING)), (DAY + HOUR, revoking("a"))],
+        Revoked(kid=A, was=KeyState.ACTIVE, signing=Kid("i"), known_from=None, cancelled=False),
+        DAY + HOUR,
+        "revoked pending active",
+    ),
+    (
         "imported to verify only: published, and never signs",
         [(DAY, importing("i", Role.VERIFY_ONLY)), (2 * DAY, at_once)],
         Rotated(kid=B, before=A),

@@ -10,7 +10,7 @@ from itertools import permutations
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from joserfc.jwk import RSAKey
-from support.certificates import as_der, certificate
+from support.certificates import as_der, certificate, of_an_unknown_kind
 from support.keys import NOW, fresh_keyset, public_key
 
 from token_server.signing import base64url, certificates
@@ -39,6 +39,11 @@ def test_without_certificates_there_is_no_chain() -> None:
 def test_a_chain_that_is_none_of_the_keys_is_refused() -> None:
     with pytest.raises(ValueError, match="that of the key"):
         certificates.chain_of(public_key(0), [certificate(1)])
+
+
+def test_one_whose_key_cannot_be_read_is_none_of_the_keys() -> None:
+    with pytest.raises(ValueError, match="no certificate"):
+        certificates.chain_of(public_key(0), [of_an_unknown_kind(certificate(0))])
 
 
 def test_the_jwk_set_shows_them_and_their_thumbprints() -> None:

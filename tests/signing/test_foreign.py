@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
 from joserfc.jwk import RSAKey
-from support.certificates import as_der, as_pem, certificate
+from support.certificates import as_der, as_pem, certificate, of_an_unknown_kind
 from support.keys import private_key
 
 from token_server.problems import Problem
@@ -170,6 +170,11 @@ def unprotected(key: Any) -> bytes:  # noqa: ANN401 - any private key
 def test_what_cannot_sign_our_tokens_is_refused(data: bytes, fault: str) -> None:
     with pytest.raises(Problem, match=fault):
         read_foreign_key(data, lambda: b"")
+
+
+def test_a_certificate_whose_key_cannot_be_read_holds_no_key() -> None:
+    with pytest.raises(Problem, match="no key that can be read"):
+        read(as_pem(of_an_unknown_kind(certificate(0))))
 
 
 @pytest.mark.skipif(OPENSSL is None, reason="no openssl on this machine")

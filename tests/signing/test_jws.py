@@ -13,12 +13,12 @@ from support.keys import private_key, public_key
 
 from token_server.signing import base64url, jws
 from token_server.signing.rsa_keys import verifying_key
-from token_server.tokens.model import Kid
-from token_server.tokens.refusals import TokenForged, TokenMalformed
+from token_server.tokens.model import TYPES_READ, Kid, TokenType
+from token_server.tokens.refusals import KeyUnknown, TokenForged, TokenMalformed
 
 KID = public_key(0).kid
 HEADER = jws.header_of(KID)
-KIDS = {HEADER: KID}
+HEADERS = {HEADER: (KID, TokenType.JWT)}
 REFRESH = {
     "unique_name": "user",
     "token_id": "d9d8b7de-b0b5-475b-8e18-58dc335f9b35",
@@ -45,6 +45,20 @@ def test_the_header_says_alg_kid_typ_in_this_order() -> None:
     assert text == f'{{"alg":"RS512","kid":"{KID}","typ":"JWT"}}'
 
 
+def test_an_access_token_of_rfc_9068_says_so_in_its_header_and_nothing_else_differs() -> None:
+    text = base64url.decode(jws.header_of(KID, TokenType.AT_JWT)).decode()
+    assert text == f'{{"alg":"RS512","kid":"{KID}","typ":"at+jwt"}}'
+
+
+@pytest.mark.parametrize("typ", TYPES_READ)
+def test_a_key_that_we_do_not_have_is_unknown_whatever_the_type_of_the_token(
+    typ: TokenType,
+) -> None:
+    header = jws.header_of(Kid("of another keyset"), typ)
+    with pytest.raises(KeyUnknown):
+        jws.unpack(jws.write(header, REFRESH, private_key(0)), HEADERS)
+
+
 @pytest.mark.parametrize(
     "subject", ["user", "Åsa Öberg", "李", "🔑", 'quoted "\\" </x>', "\u2028"]
 )
@@ -57,7 +71,7 @@ def test_a_token_equals_joserfc_byte_for_byte(subject: str) -> None:
 def test_any_claims_equal_joserfc_byte_for_byte_and_read_back(claims: dict[str, Any]) -> None:
     token = jws.write(HEADER, claims, private_key(0))
     assert token == by_joserfc(claims)
-    unverified = jws.unpack(token, KIDS)
+    unverified = jws.unpack(token, HEADERS)
     assert (unverified.kid, unverified.unverified_claims) == (KID, claims)
     assert list(unverified.unverified_claims) == list(claims), "in the order written"
     jws.verify(unverified, verifying_key(public_key(0)))
@@ -76,7 +90,7 @@ def test_claims_that_are_no_json_are_never_signed() -> None:
 def test_a_signature_of_another_key_is_forged() -> None:
     token = jws.write(HEADER, REFRESH, private_key(1))
     with pytest.raises(TokenForged):
-        jws.verify(jws.unpack(token, KIDS), verifying_key(public_key(0)))
+        jws.verify(jws.unpack(token, HEADERS), verifying_key(public_key(0)))
 
 
 def test_every_bit_of_payload_and_signature_counts() -> None:
@@ -88,7 +102,7 @@ def test_every_bit_of_payload_and_signature_counts() -> None:
     for parts in ((changed, signature), (payload, flipped), (payload, signature[:-1])):
         forged = ".".join([HEADER, *map(base64url.encode, parts)])
         with pytest.raises(TokenForged):
-            jws.verify(jws.unpack(forged, KIDS), key)
+            jws.verify(jws.unpack(forged, HEADERS), key)
 
 
 def test_a_token_may_have_8192_characters_and_no_more() -> None:
@@ -96,14 +110,14 @@ def test_a_token_may_have_8192_characters_and_no_more() -> None:
     most = (jws.LONGEST_TOKEN - overhead) * 3 // 4
     token = jws.write(HEADER, {"pad": "x" * most}, private_key(0))
     assert jws.LONGEST_TOKEN - 4 < len(token) <= jws.LONGEST_TOKEN
-    assert jws.unpack(token, KIDS).kid == KID
+    assert jws.unpack(token, HEADERS).kid == KID
     with pytest.raises(TokenMalformed):
-        jws.unpack(jws.write(HEADER, {"pad": "x" * (most + 4)}, private_key(0)), KIDS)
+        jws.unpack(jws.write(HEADER, {"pad": "x" * (most + 4)}, private_key(0)), HEADERS)
 
 
 def test_neither_token_nor_claims_show_in_a_repr() -> None:
     token = jws.write(HEADER, REFRESH, private_key(0))
-    shown = repr(jws.unpack(token, KIDS))
+    shown = repr(jws.unpack(token, HEADERS))
     assert token not in shown
     assert REFRESH["token_id"] not in shown  # type: ignore[operator]
 

@@ -15,6 +15,7 @@ from token_server.signing.lifecycle import (
     active,
     first_keyset,
     may_sign,
+    needs_private_key,
     next_change,
     published,
     state,
@@ -110,6 +111,15 @@ def test_a_key_may_sign_while_active_and_for_repeats_in_the_grace_period(
     key = keyset.find(Kid(kid))
     assert key is not None
     assert may_sign(keyset, key, now, grace_period=GRACE) is allowed
+
+
+def test_a_key_to_verify_only_needs_no_private_half_on_any_clock() -> None:
+    """A clock that is behind finds it pending."""
+    key = VERIFY_ONLY.find(Kid("old"))
+    assert key is not None
+    assert key.stops_at is not None
+    for now in (key.stops_at - LEEWAY, key.stops_at):
+        assert not needs_private_key(VERIFY_ONLY, key, now, grace_period=GRACE)
 
 
 def test_without_a_grace_period_a_key_stops_signing_at_its_moment() -> None:

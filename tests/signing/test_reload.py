@@ -15,7 +15,7 @@ from support.reloading import DAY, HOUR, Follower, follow, lay_down, put
 from token_server.problems import Problem
 from token_server.signing import keyset_file
 from token_server.signing.lifecycle import SigningKey
-from token_server.signing.reload import interval_for
+from token_server.signing.reload import SHORTEST_INTERVAL, interval_for
 from token_server.tokens.refusals import SigningKeyMissing
 
 pytestmark = pytest.mark.anyio
@@ -222,7 +222,7 @@ async def test_nobody_waits_while_the_disk_does(server: Follower, folder: Path) 
 
 
 async def test_woken_it_looks_at_once(server: Follower, folder: Path) -> None:
-    running = asyncio.create_task(server.reload.run(server.tidier))
+    running = asyncio.create_task(server.reload.follow())
     await asyncio.sleep(0)
     rotate(folder)
     server.reload.wake()
@@ -232,16 +232,34 @@ async def test_woken_it_looks_at_once(server: Follower, folder: Path) -> None:
     running.cancel()
 
 
-async def test_unknown_keys_make_it_look_no_more_often_than_is_good(
+async def test_those_who_show_unknown_keys_share_the_next_look_and_wait_until_it_may_be(
+    server: Follower, folder: Path, redis: Redis
+) -> None:
+    """None is refused by what was seen before it came, and none keeps the server busy."""
+    await server.reload.look()
+    rotate(folder)
+    before, asked_at = await looks_of(redis), asyncio.get_running_loop().time()
+    assert await asyncio.gather(*(server.reload.catch_up() for _ in range(20))) == [True] * 20
+    assert server.published == KIDS
+    assert await looks_of(redis) == before + 1
+    assert await server.reload.catch_up()
+    # 0.1 s between the three looks; less what lay between the first one and the question.
+    assert asyncio.get_running_loop().time() - asked_at >= SHORTEST_INTERVAL.total_seconds() * 1.5
+
+
+async def looks_of(redis: Redis) -> int:
+    """Each asks the store once what is recorded."""
+    commands = await redis.info("commandstats")
+    return int(commands["cmdstat_hgetall"]["calls"])
+
+
+async def test_it_says_whether_it_can_see_what_keys_there_are(
     server: Follower, folder: Path
 ) -> None:
-    rotate(folder)
-    server.clock.move(milliseconds=99)
-    await server.reload.catch_up()
-    assert server.published == KIDS[:2]
-    server.clock.move(milliseconds=1)
-    await server.reload.catch_up()
-    assert server.published == KIDS
+    put(folder / "keyset.json", b"{")
+    assert not await server.reload.catch_up()
+    lay_down(folder, rotated_keyset(), 0, 1)
+    assert await server.reload.catch_up(), "that a private key is missing hides no public one"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """How long a stopped key stays published, and its private half in memory."""
 
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -43,6 +44,7 @@ async def test_a_stopped_key_is_published_until_the_last_token_it_may_have_signe
     server.clock.now = ROTATION
     await server.expiries.reserve(KIDS[0], ROTATION + 2 * DAY)
     recorded = (await server.expiries.latest())[KIDS[0]]
+    server.clock.move(hours=1)
     await server.reload.look()
     server.clock.now = recorded + LEEWAY - TICK
     assert server.published == KIDS
@@ -114,3 +116,29 @@ async def test_a_server_starts_without_a_store_and_drops_no_key_until_it_has_ask
             await server.expiries.reserve(KIDS[0], ROTATION + DAY)
             await server.reload.look()
             assert server.published == KIDS[1:]
+
+
+async def test_what_was_heard_before_a_key_stopped_does_not_let_it_drop(
+    folder: Path, tmp_path: Path
+) -> None:
+    """Servers that reach the store have signed on with it, and recorded more, since."""
+    async with AsyncExitStack() as opened:
+        with running_valkey(tmp_path) as socket:
+            client = await opened.enter_async_context(connect(f"unix://{socket}"))
+            server = await follow(folder, client)
+            await server.expiries.reserve(KIDS[0], ROTATION - DAY / 2)
+            await server.reload.look()
+        rotate(folder)
+        server.clock.now = ROTATION + DAY
+        await server.reload.look()
+    assert server.published == KIDS
+
+
+async def test_a_server_starts_also_where_one_whose_clock_is_ahead_has_destroyed_the_retiring_key(
+    folder: Path, redis: Redis
+) -> None:
+    rotate(folder)
+    (folder / f"{KIDS[0]}.pem").unlink()
+    server = await follow(folder, redis, now=ROTATION + GRACE)
+    assert (server.signing, server.published) == (KIDS[1], KIDS)
+    assert server.held == set(KIDS[1:])

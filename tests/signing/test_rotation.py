@@ -226,3 +226,8 @@ def test_the_key_before_stops_when_the_next_one_begins() -> None:
     assert before.stops_at == after.signs_from == BEGIN + DUE
     assert active(keyset, BEGIN + DUE - TICK) == before
     assert active(keyset, BEGIN + DUE) == after
+
+
+def test_a_key_that_is_revoked_has_stopped_when_it_stopped() -> None:
+    keyset, _ = lived((DUE, due), (DUE + DAY, revoking("a")), (DUE + DAY, revoking("b")))
+    assert [key.stops_at for key in keyset.keys[:2]] == [BEGIN + DUE, BEGIN + DUE + DAY]

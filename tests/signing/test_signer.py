@@ -14,9 +14,9 @@ from support.keys import (
 
 from token_server.signing.lifecycle import Keyset
 from token_server.signing.signer import KeysetSigner
-from token_server.tokens.model import Kid
+from token_server.tokens.model import TYPES_READ, Kid, TokenType
 from token_server.tokens.ports import Signer
-from token_server.tokens.refusals import KeyUnknown
+from token_server.tokens.refusals import KeyUnknown, TokenMalformed
 
 GRACE = timedelta(seconds=60)
 ROTATION = NOW + timedelta(days=1)
@@ -79,6 +79,22 @@ def test_tokens_of_a_revoked_key_are_refused_on_any_clock() -> None:
     for now in (NOW, ROTATION):
         with pytest.raises(KeyUnknown):
             signer.verify(signer.unpack(token), now)
+
+
+@pytest.mark.parametrize("typ", TYPES_READ)
+def test_each_type_of_token_is_read_as_what_it_was_signed_as(typ: TokenType) -> None:
+    signer = signer_of(fresh_keyset(), 0, 1)
+    unverified = signer.unpack(signer.sign(CLAIMS, kid=public_key(0).kid, now=NOW, typ=typ))
+    signer.verify(unverified, NOW)
+    assert (unverified.kid, unverified.typ) == (public_key(0).kid, typ)
+
+
+def test_an_answer_about_a_token_is_read_as_none() -> None:
+    """RFC 9701 §8.1: whoever is handed one cannot pass it on as an access token."""
+    signer = signer_of(fresh_keyset(), 0, 1)
+    told = signer.sign(CLAIMS, kid=public_key(0).kid, now=NOW, typ=TokenType.INTROSPECTION)
+    with pytest.raises(TokenMalformed):
+        signer.unpack(told)
 
 
 def test_a_private_key_shows_in_no_repr() -> None:

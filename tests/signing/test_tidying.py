@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
-from support.keys import GRACE, NOW, public_key, rotated_keyset
+from support.keys import GRACE, NOW, public_key, revoked_keyset, rotated_keyset
 from support.reloading import DAY, TIMES, Follower, follow, lay_down
 from support.valkey import running_valkey
 
 from token_server.signing import keyset_file
+from token_server.signing.folder import KeysFolder
 from token_server.signing.keystore import KeysDirectory
 from token_server.signing.lifecycle import Keyset
 from token_server.store.connect import connect
@@ -87,7 +88,9 @@ async def test_when_a_key_leaves_is_recorded_once_every_server_has_stopped_to_si
 async def test_the_private_half_is_destroyed_once_no_server_may_sign_a_repeat_with_it(
     server: Follower, folder: Path
 ) -> None:
-    pem = folder / f"{KIDS[0]}.pem"
+    pem, copied = folder / f"{KIDS[0]}.pem", folder.with_name("linked")
+    copied.hardlink_to(pem)
+    size = copied.stat().st_size
     server.clock.now = ROTATION + GRACE + LEEWAY - TICK
     await server.look_and_tidy_up()
     assert pem.exists()
@@ -99,6 +102,63 @@ async def test_the_private_half_is_destroyed_once_no_server_may_sign_a_repeat_wi
     }
     fact = json.loads(server.audit_lines.getvalue())
     assert (fact["event"], fact["kid"]) == ("key_destroyed", KIDS[0])
+    assert b"PRIVATE" not in copied.read_bytes(), "overwritten, and not only unlinked"
+    assert copied.stat().st_size == size
+
+
+@pytest.mark.parametrize("stopped", [rotated_keyset, revoked_keyset])
+async def test_a_key_is_forgotten_once_its_last_token_has_expired_and_all_servers_know(
+    server: Follower, folder: Path, stopped: Callable[[], Keyset]
+) -> None:
+    """A revoked one too: until then its refresh tokens are honoured."""
+    lay_down(folder, stopped(), 1, 2)
+    server.clock.now = ROTATION + TIMES.propagation_period
+    await server.look_and_tidy_up()
+    drops_at = on_disk(folder).keys[0].drops_at
+    assert drops_at is not None
+    server.clock.now = drops_at + TIMES.propagation_period - TICK
+    await server.look_and_tidy_up()
+    assert [key.kid for key in on_disk(folder).keys] == KIDS
+    server.clock.move(microseconds=1)
+    await server.look_and_tidy_up()
+    assert [key.kid for key in on_disk(folder).keys] == KIDS[1:]
+    await server.reload.look()
+    assert (server.signing, server.published) == (KIDS[1], KIDS[1:])
+
+
+async def test_what_is_left_of_a_private_key_goes_with_the_key_that_is_forgotten(
+    server: Follower, folder: Path
+) -> None:
+    """Nobody would know later what it is."""
+    dropped = rotated_keyset(drops_at=ROTATION + 2 * DAY)
+    lay_down(folder, dropped, 0, 1, 2)
+    server.clock.now = ROTATION + 3 * DAY
+    await server.look_and_tidy_up()
+    assert files_of(folder).keys() == {
+        *("keyset.json", "lock", f"{KIDS[1]}.pem", f"{KIDS[2]}.pem")
+    }
+    assert [key.kid for key in on_disk(folder).keys] == KIDS[1:]
+
+
+async def test_who_keeps_the_directory_locked_delays_no_look(
+    server: Follower, folder: Path
+) -> None:
+    """A command that was suspended, or a backup that takes its time."""
+    server.clock.now = ROTATION + GRACE + LEEWAY
+    async with asyncio.timeout(10), AsyncExitStack() as at_the_end:
+        for work in (server.reload.follow(), server.reload.keep_tidy(server.tidier)):
+            at_the_end.callback(asyncio.create_task(work).cancel)
+        with KeysFolder(folder).locked():
+            server.reload.wake()
+            while KIDS[0] in server.held:  # noqa: ASYNC110 - no event tells when it has looked
+                await asyncio.sleep(0)
+            lay_down(folder, revoked_keyset())
+            server.reload.wake()
+            while KIDS[0] in server.published:  # noqa: ASYNC110 - nor here
+                await asyncio.sleep(0)
+            assert (folder / f"{KIDS[0]}.pem").exists()
+        while (folder / f"{KIDS[0]}.pem").exists():  # noqa: ASYNC110 - nor here
+            await asyncio.sleep(0)
 
 
 async def test_many_servers_tidy_up_at_once_and_each_key_is_told_of_once(

@@ -121,3 +121,12 @@ async def test_without_a_store_nothing_is_reserved_that_was_not_before(
         with pytest.raises(StoreUnavailable):
             await expiries.reserve(A, clock() + DAY)
     assert not expiries.is_reserved(A, clock() + DAY)
+
+
+async def test_it_is_on_disk_before_the_key_signs(redis: Redis, clock: MovableClock) -> None:
+    """Also in a store that does not sync each write itself; no token is signed before."""
+    engine = Engine(redis, waits_for_fsync=True)
+    expiries = StoredKeyExpiries(engine, propagation_period=DAY)
+    await redis.config_resetstat()
+    await expiries.reserve(A, clock() + DAY)
+    assert (await redis.info("commandstats"))["cmdstat_waitaof"]["calls"] == 1

@@ -10,7 +10,7 @@ from support.moments import MovableClock
 from support.sessions import POLICY, Desk, outcome_of, session_of, sessions_on
 
 from token_server.tokens.model import EndReason, Kid, Subject
-from token_server.tokens.ports import (
+from token_server.tokens.outcomes import (
     Ended,
     Expired,
     Late,

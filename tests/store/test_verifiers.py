@@ -61,6 +61,8 @@ async def test_nothing_is_written_where_nobody_asked(redis: Redis, clock: Movabl
     [
         ("192.0.2.77", "192.0.2.0/24"),
         ("2001:db8:1:2:3::4", "2001:db8:1::/48"),
+        ("fe80::1%eth0", "fe80::/48"),
+        ("::ffff:192.0.2.77", "192.0.2.0/24"),
         ("unknown", "unknown"),
         ("", "unknown"),
     ],
@@ -99,6 +101,20 @@ async def test_who_invents_user_agents_drives_nobody_out(
     found = await names_of(log)
     assert ("192.0.2.0/24", "honest", A) in found
     assert len(found) == verifiers.MOST_OF_A_NETWORK + 1
+
+
+async def test_no_more_are_written_at_once_than_may_stay(
+    redis: Redis, clock: MovableClock
+) -> None:
+    """Whoever has many addresses, and invents user agents, keeps the store busy no longer."""
+    log = of_a_server(redis)
+    for number in range(1_000):
+        for agent in ("a", "b"):
+            log.fetched(f"10.{number // 250}.{number % 250}.1", agent, A)
+    await redis.config_resetstat()
+    await log.write_down(clock())
+    commands = await redis.info("commandstats")
+    assert commands["cmdstat_hset"]["calls"] == verifiers.MOST
 
 
 async def test_of_too_many_those_stay_that_were_seen_last(

@@ -35,5 +35,11 @@ def as_der(one: x509.Certificate) -> bytes:
     return one.public_bytes(Encoding.DER)
 
 
+def of_an_unknown_kind(one: x509.Certificate) -> x509.Certificate:
+    """The same, but that its key is of an algorithm that nobody has heard of."""
+    rsa, unknown = bytes.fromhex("2a864886f70d010101"), bytes.fromhex("2a864886f70d010163")
+    return x509.load_der_x509_certificate(as_der(one).replace(rsa, unknown))
+
+
 def _name(number: int) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"key {number}")])

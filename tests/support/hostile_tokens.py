@@ -103,7 +103,7 @@ class Forge:
         algorithms = ("none", "None", "NONE", "", "RS256", "RS384", "PS512", "HS512", "rs512")
         for value in (*algorithms, "RS512 ", None, 5, True, ["RS512"], {"RS512": 1}, ABSENT):
             yield f"alg {str(value)[:8]!r}", self.headed(alg=value)
-        for value in ("jwt", "at+jwt", "JOSE", "", None, ["JWT"], ABSENT):
+        for value in ("jwt", "at+JWT", "application/at+jwt", "JOSE", "", None, ["JWT"], ABSENT):
             yield f"typ {str(value)[:8]!r}", self.headed(typ=value)
         for value in (None, 5, [self.kid], {}, ABSENT):
             yield f"kid {str(value)[:8]!r}", self.headed(kid=value)

@@ -119,7 +119,7 @@ class Server:
         self.keyset = settled(
             _as_of(self.world.keysets, self.seen_at),
             _as_of(self.world.records, self.seen_at),
-            self.clock,
+            self.seen_at + self.ahead,
             longest_lifetime=LONGEST_LIFETIME,
             propagation_period=self.world.policy.propagation_period,
         )

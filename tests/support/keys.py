@@ -6,7 +6,7 @@ from functools import cache
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from token_server.signing import rsa_keys
-from token_server.signing.keystore import KeysDirectory
+from token_server.signing.keeper import KeysKeeper
 from token_server.signing.lifecycle import (
     Keyset,
     PublicKey,
@@ -69,11 +69,11 @@ def _keyset_of_key_1(
     )
 
 
-def opened(directory: KeysDirectory, now: datetime = NOW) -> dict[Kid, RSAPrivateKey]:
+def opened(keeper: KeysKeeper, now: datetime = NOW) -> dict[Kid, RSAPrivateKey]:
     """The private keys that are needed then."""
-    keyset = directory.load()
+    keyset = keeper.load()
     return {
-        key.kid: directory.private_key(key)
+        key.kid: keeper.private_key(key)
         for key in keyset.keys
         if needs_private_key(keyset, key, now, grace_period=GRACE)
     }

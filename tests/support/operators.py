@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from support.worlds import World
 from token_server.signing import rotation
-from token_server.signing.keystore import Command, KeysDirectory
+from token_server.signing.keeper import Command
+from token_server.signing.keystore import KeysDirectory
 from token_server.signing.lifecycle import Keyset, active
 from token_server.signing.outcomes import Revocation
 from token_server.signing.rotation import KeyPolicy, Step

@@ -14,6 +14,7 @@ from support.keys import GRACE, NOW, private_key, public_key
 from support.moments import MovableClock
 from token_server.audit import AuditLog
 from token_server.signing import keyset_file
+from token_server.signing.keeper import KeysKeeper
 from token_server.signing.keystore import KeysDirectory
 from token_server.signing.lifecycle import Keyset
 from token_server.signing.pem import write_private_key
@@ -90,14 +91,20 @@ async def follow(
     passphrase_file: Path | None = None,
     now: datetime = NOW,
 ) -> Follower:
+    directory = KeysDirectory(folder, passphrase_file=passphrase_file)
+    return await follow_keeper(directory, redis, times=times, now=now)
+
+
+async def follow_keeper(
+    keeper: KeysKeeper, redis: Redis, *, times: KeyTimes = TIMES, now: datetime = NOW
+) -> Follower:
     clock = MovableClock()
     clock.now = now
     expiries = StoredKeyExpiries(
         Engine(redis, waits_for_fsync=False), propagation_period=times.propagation_period
     )
-    directory = KeysDirectory(folder, passphrase_file=passphrase_file)
-    reload = await KeysetReload.open(KeysetReader(directory, times), expiries, clock)
+    reload = await KeysetReload.open(KeysetReader(keeper, times), expiries, clock)
     lines = StringIO()
     audit = AuditLog(lines, clock=clock)
-    tidier = KeysTidier(directory, times, key_size=2048, clock=clock, audit=audit)
+    tidier = KeysTidier(keeper, times, key_size=2048, clock=clock, audit=audit)
     return Follower(reload, tidier, clock, expiries, lines)

@@ -68,7 +68,7 @@ class Server:
                 stderr=err,
             )
         if wait:
-            wait_until(self._serves)
+            wait_until(self.serves)
             assert httpx.get(f"{self.url}/readyz", timeout=PATIENCE).status_code == 200
 
     def stop(self) -> int:
@@ -76,7 +76,7 @@ class Server:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(PATIENCE)
 
-    def _serves(self) -> bool:
+    def serves(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, self.err
         self.url = where_it_serves(self.err)

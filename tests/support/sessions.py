@@ -10,9 +10,11 @@ from redis.asyncio import Redis
 from token_server.store.engine import Engine
 from token_server.store.memory import StoreMemory, load_secret
 from token_server.store.sessions import Sessions
+from token_server.tokens.clients import OnReuse
 from token_server.tokens.model import (
     LEEWAY,
     Attempt,
+    ClientId,
     Kid,
     NewSession,
     Policy,
@@ -22,7 +24,12 @@ from token_server.tokens.model import (
     Subject,
     TokenId,
 )
-from token_server.tokens.ports import Handed, Outcome, Showing
+from token_server.tokens.outcomes import (
+    Handed,
+    Outcome,
+    Showing,
+)
+from token_server.tokens.ports import RefreshTerms
 
 ALICE = Subject("alice")
 KID = Kid("k1")
@@ -61,6 +68,12 @@ class Desk:
     sessions: Sessions
     policy: Policy = POLICY
     kid: Kid = KID
+    client_id: ClientId | None = None
+    """Whose sessions begin here, and who shows their tokens."""
+    reusable: bool = False
+    scope: str | None = None
+    asked: tuple[str, ...] = ()
+    on_reuse: OnReuse = OnReuse.END
     attempts: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def attempt(self) -> Attempt:
@@ -68,6 +81,15 @@ class Desk:
 
     def with_policy(self, policy: Policy) -> "Desk":
         return replace(self, policy=policy)
+
+    @property
+    def terms(self) -> RefreshTerms:
+        return RefreshTerms(
+            policy=self.policy,
+            client_id=self.client_id,
+            scope=self.asked,
+            on_reuse=self.on_reuse,
+        )
 
     async def begin(
         self, now: datetime, subject: Subject = ALICE, *, short_term: bool = False
@@ -79,6 +101,9 @@ class Desk:
                 short_term=short_term,
                 kid=self.kid,
                 began_at=now,
+                client_id=self.client_id,
+                reusable=self.reusable,
+                scope=self.scope,
             ),
             policy=self.policy,
             attempt=self.attempt(),
@@ -92,11 +117,14 @@ class Desk:
     ) -> Showing:
         return await self.sessions.show(
             shown(session, generation),
-            policy=self.policy,
+            terms=self.terms,
             kid=self.kid,
             attempt=attempt or self.attempt(),
             now=now,
         )
+
+    async def foresee(self, session: Session, generation: int, now: datetime) -> Showing:
+        return await self.sessions.foresee(shown(session, generation), terms=self.terms, now=now)
 
 
 def outcome_of(showing: Showing) -> Outcome:

@@ -50,6 +50,15 @@ class Traffic:
     stopped: bool = False
     dice: random.Random = field(default_factory=lambda: random.Random(7))
 
+    @property
+    def figures(self) -> str:
+        return (
+            f"{len(self.kids)} keys signed; {self.refreshed} refreshes, {self.repeated} repeats, "
+            f"{len(self.refused)} refused, {len(self.not_the_same)} with other bytes; "
+            f"{self.checked} checks by {[each.name for each in self.verifiers]}, "
+            f"{len(self.unverifiable)} failed"
+        )
+
     async def run(self, pairs: Sequence[TokenPair]) -> None:
         """Until stopped; one session for each pair."""
         async with AsyncExitStack() as stack:

@@ -3,106 +3,29 @@
 import io
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
-from structlog.contextvars import get_contextvars
 
+from support.client_desk import ClientDesk
+from support.ledger import ISSUED_AT, Ledger
 from support.moments import MovableClock
 from token_server.audit import AuditLog
-from token_server.tokens.model import EndReason, Kid, Session, SessionId, Subject, TokenPair
+from token_server.tokens.model import (
+    Kid,
+    Subject,
+)
 from token_server.tokens.ports import JwkSetDocument
+from token_server.tokens.profiles import Profile
 from token_server.tokens.refusals import (
     AccountDisabled,
     AccountUnknown,
     PasswordWrong,
     Refusal,
-    SessionEnded,
-    SessionUnknown,
-    StoreUnavailable,
-    TokenExpired,
-    TokenForged,
-    TokenReused,
     TooManyAttempts,
 )
 from token_server.web.routes import Doors, build_app
-
-ISSUED_AT = datetime(2022, 11, 1, 13, 13, 43, 782615, UTC)
-"""Half an hour before the first of the documented moments, a day before the second."""
-
-
-def pair(
-    access_token: str, refresh_token: str, *, subject: str = "alice", short_term: bool = False
-) -> TokenPair:
-    """A pair with the documented moments."""
-    return TokenPair(
-        access_token=access_token,
-        refresh_token=refresh_token,
-        session=Session(
-            sid=SessionId("A" * 22),
-            subject=Subject(subject),
-            generation=2,
-            base=1,
-            short_term=short_term,
-            began_at=ISSUED_AT,
-            issued_at=ISSUED_AT,
-            access_token_expires_at=ISSUED_AT + timedelta(minutes=30),
-            refresh_token_expires_at=ISSUED_AT
-            + (timedelta(minutes=45) if short_term else timedelta(hours=24)),
-            kid=Kid("k1"),
-        ),
-    )
-
-
-@dataclass
-class Ledger:
-    """Tokens by what they lead to; log-outs and calls are written down."""
-
-    pairs: dict[str, TokenPair] = field(
-        default_factory=lambda: {"refresh.alice.1": pair("access.alice.2", "refresh.alice.2")}
-    )
-    faults: dict[str, Exception] = field(
-        default_factory=lambda: {
-            "expired": TokenExpired(),
-            "forged": TokenForged(),
-            "reused": TokenReused().about(sid="A" * 22, sub="alice"),
-            "ended": SessionEnded(EndReason.LOGOUT).about(sid="A" * 22),
-            "while-the-store-is-away": StoreUnavailable(),
-            "while-we-fail": RuntimeError("while-we-fail"),
-        }
-    )
-    refreshed: list[str] = field(default_factory=list)
-    contexts: list[dict[str, Any]] = field(default_factory=list)
-    """What the audit log would have added to a fact that the rules record."""
-    ended: list[str] = field(default_factory=list)
-
-    async def issue(self, subject: Subject, *, short_term: bool, of_account: bool) -> TokenPair:
-        assert of_account
-        number = "short" if short_term else "1"
-        return pair(
-            f"access.{subject}.{number}",
-            f"refresh.{subject}.{number}",
-            subject=subject,
-            short_term=short_term,
-        )
-
-    async def refresh(self, unverified_token: str) -> TokenPair:
-        self.refreshed.append(unverified_token)
-        self.contexts.append(get_contextvars())
-        if unverified_token in self.faults:
-            raise self.faults[unverified_token]
-        if unverified_token not in self.pairs:
-            raise SessionUnknown
-        return self.pairs[unverified_token]
-
-    async def log_out(self, unverified_token: str) -> None:
-        self.contexts.append(get_contextvars())
-        if unverified_token in self.faults:
-            raise self.faults[unverified_token]
-        if not unverified_token.startswith("access."):
-            raise TokenForged
-        self.ended.append(unverified_token)
 
 
 class Doorman:
@@ -136,6 +59,27 @@ class VerifiersSeen:
         self.seen.append((address, user_agent, newest))
 
 
+class KnownProfiles:
+    """Alice has said little; whoever has the documented profile shows what a full one becomes."""
+
+    def __init__(self) -> None:
+        self.documents: dict[str, dict[str, object]] = {"alice": {"email": "alice@example.org"}}
+        self.asked: list[str] = []
+        self.fault: Refusal | None = None
+
+    async def __call__(self, subject: Subject) -> Profile:
+        self.asked.append(subject)
+        if self.fault:
+            raise self.fault
+        return Profile(
+            subject=subject,
+            document=self.documents.get(subject, {}),
+            created_at=ISSUED_AT,
+            updated_at=ISSUED_AT,
+            password_updated_at=ISSUED_AT,
+        )
+
+
 @dataclass
 class WebRoom:
     """The app as it is built, and everything that it told."""
@@ -143,22 +87,32 @@ class WebRoom:
     ledger: Ledger = field(default_factory=Ledger)
     clock: MovableClock = field(default_factory=MovableClock)
     verifiers: VerifiersSeen = field(default_factory=VerifiersSeen)
+    clients: ClientDesk = field(default_factory=ClientDesk)
+    profiles: KnownProfiles = field(default_factory=KnownProfiles)
+    dialects: tuple[str, ...] = ("form", "json", "header")
+    cors_origins: tuple[str, ...] = ()
     unready: Refusal | None = None
     audit_lines: io.StringIO = field(default_factory=io.StringIO)
 
     def __post_init__(self) -> None:
-        self.app = build_app(
-            Doors(
-                tokens=self.ledger,
-                log_in=Doorman(),
-                audit=AuditLog(self.audit_lines, clock=self.clock),
-                jwk_set=PublishedKeys(),
-                verifiers=self.verifiers,
-                readiness=self.ready,
-                clock=self.clock,
-                dialects=("form",),
-            )
+        self.doors = Doors(
+            tokens=self.ledger,
+            log_in=Doorman(),
+            clients=self.clients,
+            authentication=self.clients.authenticate,
+            assertions=self.clients.assertions,
+            issuer="http://issuer.test",
+            audit=AuditLog(self.audit_lines, clock=self.clock),
+            jwk_set=PublishedKeys(),
+            verifiers=self.verifiers,
+            readiness=self.ready,
+            clock=self.clock,
+            dialects=self.dialects,
+            reusable=("header",),
+            profiles=self.profiles,
+            cors_origins=self.cors_origins,
         )
+        self.app = build_app(self.doors)
         self.client = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app, raise_app_exceptions=True),
             base_url="http://server",

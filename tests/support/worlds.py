@@ -1,5 +1,7 @@
 """The whole app in this process, on a real store with real keys, by a clock that tests move."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from io import StringIO
@@ -11,6 +13,7 @@ from redis.asyncio import Redis
 from support.moments import MovableClock
 from token_server.accounts.changes import AccountChanges
 from token_server.accounts.passwords import Passwords
+from token_server.app import meet_store, open_app
 from token_server.audit import AuditLog
 from token_server.settings import Settings
 from token_server.store.accounts import Accounts
@@ -58,6 +61,18 @@ class World:
 
     async def log_out(self, access_token: str) -> httpx.Response:
         return await self.client.post(LOG_OUT, headers={"Authorization": f"Bearer {access_token}"})
+
+
+@asynccontextmanager
+async def another_server(world: World, **changes: str) -> AsyncIterator[World]:
+    """On the same store and keys, set otherwise where `changes` say so."""
+    told = {**world.settings.model_dump(), **changes}
+    settings = Settings.model_validate(told)
+    briefing = await meet_store(settings)
+    async with open_app(settings, briefing.to_bytes(), clock=world.clock) as app:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://other") as client:
+            yield World(client, world.clock, settings, world.redis)
 
 
 def pair_in(answer: httpx.Response) -> dict[str, Any]:

@@ -1,53 +1,21 @@
-"""Claims: written as documented, read with every type and moment checked."""
+"""Claims: written as documented, in the documented order, ours after them."""
 
-from collections.abc import Mapping
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from support.claims import ACCESS, IDS, ISSUER, NOW, OF_A_CLIENT, REFRESH, SESSION, USUAL
 
 from token_server.tokens.claims import (
     access_claims,
     is_subject,
-    read_access_token,
-    read_refresh_token,
-    refresh_claims,
+    session_access_token,
 )
-from token_server.tokens.identity import TokenIds
-from token_server.tokens.model import LEEWAY, Kid, Session, SessionId, Subject
-from token_server.tokens.refusals import (
-    ClockBehind,
-    TokenExpired,
-    TokenForged,
-    TokenMalformed,
-    TokenMisplaced,
-    TokenNotYetValid,
-    TokenRefused,
+from token_server.tokens.model import (
+    ClientId,
+    TokenType,
 )
-
-NOW = datetime(2020, 4, 7, 10, 29, 39, 999_999, tzinfo=UTC)
-IDS = TokenIds(bytes(32))
-ISSUER = "https://issuer.example"
-SESSION = Session(
-    sid=SessionId("s" * 22),
-    subject=Subject("user"),
-    generation=3,
-    base=2,
-    short_term=False,
-    began_at=NOW - timedelta(days=1),
-    issued_at=NOW,
-    access_token_expires_at=NOW + timedelta(minutes=15),
-    refresh_token_expires_at=NOW + timedelta(days=14),
-    kid=Kid("k"),
-)
-REFRESH = refresh_claims(SESSION, IDS)
-ACCESS = access_claims(SESSION, IDS, issuer=ISSUER)
-
-
-def read_refresh(claims: Mapping[str, object], now: datetime = NOW) -> None:
-    read_refresh_token(claims, ids=IDS, now=now)
+from token_server.tokens.terms import DOCUMENTED, Terms
 
 
 def test_a_refresh_tokens_claims_are_the_documented_ones_in_order_then_ours() -> None:
@@ -69,72 +37,53 @@ def test_an_access_tokens_claims_are_the_documented_ones_in_order_then_ours() ->
     ]
 
 
-def test_what_we_write_we_read() -> None:
-    token = read_refresh_token(REFRESH, ids=IDS, now=NOW)
-    assert (token.subject, token.sid, token.generation) == ("user", "s" * 22, 3)
-    access = read_access_token(ACCESS, issuer=ISSUER, now=NOW)
-    assert (access.subject, access.sid, access.token_id) == ("user", "s" * 22, ACCESS["jti"])
+def test_an_access_token_of_a_client_says_so_after_the_documented_claims() -> None:
+    told = access_claims(OF_A_CLIENT, issuer=ISSUER, about={"id": 7, "sub": "mallory"})
+    assert list(told) == [*ACCESS, "client_id", "scope", "id"]
+    assert (told["client_id"], told["scope"], told["sub"]) == ("billing", "a b", "user")
 
 
-def test_each_kind_of_token_is_refused_where_the_other_belongs() -> None:
-    with pytest.raises(TokenMisplaced):
-        read_refresh(ACCESS)
-    with pytest.raises(TokenMisplaced):
-        read_access_token(REFRESH, issuer=ISSUER, now=NOW)
+def test_an_access_token_of_rfc_9068_has_its_claims_first() -> None:
+    told = access_claims(replace(OF_A_CLIENT, typ=TokenType.AT_JWT), issuer=ISSUER, about={})
+    assert list(told) == [
+        *("iss", "exp", "aud", "sub", "client_id", "iat", "jti"),
+        *("scope", "sid"),
+    ]
 
 
-def test_another_issuers_access_token_is_refused() -> None:
-    with pytest.raises(TokenMisplaced):
-        read_access_token(ACCESS, issuer="https://other.example", now=NOW)
-
-
-@pytest.mark.parametrize("name", sorted(REFRESH))
-@pytest.mark.parametrize(
-    "value", [None, True, 1.0, 1_586_255_379.0, -1, 10**400, "1 ", "", [], ["refresh"], {}]
-)
-def test_a_member_of_another_type_or_range_is_refused(name: str, value: object) -> None:
-    with pytest.raises(TokenRefused):
-        read_refresh(REFRESH | {name: value})
-
-
-@pytest.mark.parametrize("name", sorted(REFRESH))
-def test_a_member_that_is_missing_is_refused(name: str) -> None:
-    with pytest.raises(TokenMalformed):
-        read_refresh({key: value for key, value in REFRESH.items() if key != name})
-
-
-@pytest.mark.parametrize("changes", [{"generation": 4}, {"sid": "t" * 22}])
-def test_a_token_id_of_another_token_is_refused(changes: dict[str, object]) -> None:
-    with pytest.raises(TokenForged):
-        read_refresh(REFRESH | changes)
-
-
-def test_a_token_expires_at_its_exp_to_the_second() -> None:
-    expires_at = datetime(2020, 4, 21, 10, 29, 39, tzinfo=UTC)
-    read_refresh(REFRESH, expires_at - timedelta(microseconds=1))
-    with pytest.raises(TokenExpired):
-        read_refresh(REFRESH, expires_at)
-
-
-def test_a_token_of_a_server_whose_clock_is_ahead_is_taken_within_the_leeway() -> None:
-    read_refresh(REFRESH, NOW - LEEWAY)
-    too_far = NOW - LEEWAY - timedelta(seconds=1)
-    with pytest.raises(TokenNotYetValid):
-        read_access_token(ACCESS, issuer=ISSUER, now=too_far)
-    # Only we can have made its token_id: it is our clock that is behind, and nobody's log-out.
-    with pytest.raises(ClockBehind):
-        read_refresh(REFRESH, too_far)
-
-
-@given(
-    claims=st.dictionaries(
-        st.sampled_from(sorted(REFRESH)),
-        st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text()),
+def test_who_acts_is_nested_outermost_first() -> None:
+    told = access_claims(
+        replace(OF_A_CLIENT, actors=("now", "before", "first")), issuer=ISSUER, about={}
     )
-)
-def test_no_claims_whatever_raise_anything_but_a_refusal(claims: dict[str, object]) -> None:
-    with suppress(TokenRefused, ClockBehind):
-        read_refresh(REFRESH | claims)
+    assert told["act"] == {"sub": "now", "act": {"sub": "before", "act": {"sub": "first"}}}
+
+
+def test_what_differs_in_anything_has_another_id() -> None:
+    variations = [
+        DOCUMENTED,
+        Terms(scope="a"),
+        Terms(scope="b"),
+        Terms(audience=("a",)),
+        Terms(client_id=ClientId("a")),
+        Terms(typ=TokenType.AT_JWT),
+        Terms(about={"id": 1}),
+        Terms(about={"id": 2}),
+    ]
+    ids = [session_access_token(SESSION, IDS, terms).token_id for terms in variations]
+    again = [session_access_token(SESSION, IDS, terms).token_id for terms in variations]
+    assert ids == again
+    assert len(set(ids)) == len(variations)
+
+
+def test_each_access_token_of_a_reusable_session_has_an_id_of_its_own() -> None:
+    session = replace(SESSION, reusable=True)
+    moments = [NOW, NOW, NOW + timedelta(microseconds=1)]
+    ids = [
+        session_access_token(replace(session, issued_at=at), IDS, DOCUMENTED).token_id
+        for at in moments
+    ]
+    assert ids[0] == ids[1] != ids[2]
+    assert USUAL.token_id not in ids
 
 
 @pytest.mark.parametrize(

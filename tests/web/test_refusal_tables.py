@@ -2,21 +2,42 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import get_args
 
 import pytest
 from authlib.oauth2.rfc6749 import errors
+from support.moments import MovableClock
 
+from token_server.settings.model import Dialect
 from token_server.tokens import refusals
 from token_server.tokens.model import EndReason
 from token_server.tokens.refusals import Refusal
-from token_server.web.dialects import camel, rfc6749
-from token_server.web.dialects.dialect import Dialect
-from token_server.web.dialects.refusal_table import TITLES, Rows, headers_of
+from token_server.web.dialects import camel, json_body, request_header, rfc6749
+from token_server.web.dialects.dialect import Refuse
+from token_server.web.dialects.refusal_table import TITLES, Row, Rows, headers_of
 
-TABLES = {"camel": camel.REFUSALS, "rfc6749": rfc6749.REFUSALS}
-DIALECTS = [camel.DIALECT, rfc6749.DIALECT]
+TABLES = {
+    "camel": camel.REFUSALS,
+    "rfc6749": rfc6749.REFUSALS,
+    "exchange": rfc6749.EXCHANGE_REFUSALS,
+}
+REFUSE: dict[str, Refuse] = {
+    "camel": camel.refuse,
+    "rfc6749": rfc6749.SPELLING.refuse,
+    "exchange": rfc6749.EXCHANGE.refuse,
+    "json": json_body.refuse,
+    "header": request_header.refusing(MovableClock()),
+}
+KINDS = {
+    **{name: set(table) for name, table in TABLES.items()},
+    "json": set(json_body.REFUSALS),
+    "header": set(request_header.REFUSALS),
+}
 ARGUMENTS: dict[type[Refusal], tuple[object, ...]] = {
     refusals.RequestMalformed: ("A member is given twice.",),
+    refusals.ClientRefused: ("the secret does not fit",),
+    refusals.AssertionRefused: ("the signature does not fit",),
+    refusals.MembersRefused: ({"refresh_token": "The refresh token is missing."},),
     refusals.MethodNotAllowed: ("GET, HEAD",),
     refusals.SessionEnded: (EndReason.REUSE,),
     refusals.TooManyAttempts: (timedelta(seconds=61),),
@@ -29,27 +50,37 @@ def subclasses(kind: type[Refusal]) -> Iterator[type[Refusal]]:
         yield from subclasses(subclass)
 
 
+def row_of(kind: type[Refusal], table: Rows) -> Row:
+    return next(table[parent] for parent in kind.__mro__ if parent in table)
+
+
 ALL = sorted(subclasses(Refusal), key=lambda kind: kind.__name__)
 
 
-@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES.keys())
+@pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("kind", ALL)
-def test_every_refusal_has_a_row(kind: type[Refusal], table: Rows) -> None:
-    """A new type of refusal belongs into the table, or below a type that is there."""
-    assert any(parent in table for parent in kind.__mro__)
+def test_every_refusal_has_a_row(kind: type[Refusal], name: str) -> None:
+    """A new type of refusal belongs into each table, or below a type that is there."""
+    assert KINDS[name] & set(kind.__mro__)
 
 
-@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.spelling)
+def test_no_dialect_is_left_out() -> None:
+    """Each that the settings know has its table here, the form dialect one for each spelling."""
+    assert set(KINDS) == set(REFUSE) == {*TABLES, *get_args(Dialect)} - {"form"}
+
+
+@pytest.mark.parametrize("name", REFUSE)
 @pytest.mark.parametrize("kind", ALL)
-def test_every_refusal_can_be_written(kind: type[Refusal], dialect: Dialect) -> None:
+def test_every_refusal_can_be_written(kind: type[Refusal], name: str) -> None:
     refusal = kind(*ARGUMENTS.get(kind, ())).about(sub="alice", sid="A" * 22)
-    answer = dialect.refuse(refusal, instance="urn:uuid:0")
+    answer = REFUSE[name](refusal, instance="urn:uuid:0")
     body = bytes(answer.body).decode()
     assert answer.status_code in TITLES
     assert "alice" not in body
     assert refusal.reason not in body or refusal.reason in {
         "temporarily_unavailable",
         "too_many_attempts",
+        "method_not_allowed",
     }
 
 
@@ -76,6 +107,11 @@ def test_every_refusal_can_be_written(kind: type[Refusal], dialect: Dialect) -> 
         ("StoreUnavailable", 503, 503, "ServiceUnavailable", "temporarily_unavailable"),
         ("StoreMemoryLost", 503, 503, "ServiceUnavailable", "temporarily_unavailable"),
         ("Overloaded", 503, 503, "ServiceUnavailable", "temporarily_unavailable"),
+        ("GrantNotAllowed", 400, 400, "AccessDenied", "unauthorized_client"),
+        ("ScopeRefused", 400, 400, "UnexpectedContent", "invalid_scope"),
+        ("TargetRefused", 400, 400, "UnexpectedContent", "invalid_target"),
+        ("ClientRefused", 401, 401, "AccessDenied", "invalid_client"),
+        ("AssertionRefused", 401, 400, "InvalidToken", "invalid_grant"),
         ("MethodNotAllowed", 405, 405, "MethodNotAllowed", "invalid_request"),
         ("PathUnknown", 404, 404, "NotFound", "invalid_request"),
         ("InternalFault", 500, 500, "InternalServerError", "server_error"),
@@ -85,10 +121,19 @@ def test_the_rows_are_those_of_the_documented_table(
     kind: str, in_camel: int, in_rfc6749: int, error_code: str, error: str
 ) -> None:
     refusal_type = getattr(refusals, kind)
-    statuses = {"camel": in_camel, "rfc6749": in_rfc6749}
-    for name, table in TABLES.items():
-        row = next(table[parent] for parent in refusal_type.__mro__ if parent in table)
-        assert (row.status, row.error_code, row.error) == (statuses[name], error_code, error)
+    for name, status in {"camel": in_camel, "rfc6749": in_rfc6749}.items():
+        row = row_of(refusal_type, TABLES[name])
+        assert (row.status, row.error_code, row.error) == (status, error_code, error)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_what_is_wrong_with_an_exchanged_token_is_a_bad_request(kind: type[Refusal]) -> None:
+    """RFC 8693 §2.2.2; everything else is as in the other grants."""
+    row, elsewhere = (row_of(kind, TABLES[name]) for name in ("exchange", "rfc6749"))
+    if issubclass(kind, refusals.TokenRefused):
+        assert (row.status, row.error) == (400, "invalid_request")
+    else:
+        assert row == elsewhere
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES.keys())

@@ -68,7 +68,7 @@ async def test_an_answer_cut_short_by_a_fault_gets_no_second_start() -> None:
         sent.append(message)
 
     with capture_logs() as logs:
-        await Rim(begins_and_fails)({"type": "http"}, receive, send)
+        await Rim(begins_and_fails)({"type": "http", "path": "/"}, receive, send)
     assert [message["type"] for message in sent] == ["http.response.start"]
     assert [log["error"] for log in logs] == ["ValueError"]
 

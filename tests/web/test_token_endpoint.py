@@ -3,7 +3,8 @@
 import re
 
 import pytest
-from support.web_room import ISSUED_AT, WebRoom
+from support.ledger import ISSUED_AT
+from support.web_room import WebRoom
 
 from token_server.tokens.moments import to_seconds
 

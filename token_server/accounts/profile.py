@@ -1,9 +1,12 @@
-"""An account's profile: one JSON object, read strictly."""
+"""An account's profile: one JSON object, read strictly; and what is told of a subject by it."""
 
 import json
 
 from token_server import strict_json
 from token_server.problems import Problem
+from token_server.tokens.model import Subject
+from token_server.tokens.ports import AccountStore
+from token_server.tokens.profiles import Profile
 
 LARGEST_PROFILE = 64 * 1024
 
@@ -20,3 +23,25 @@ def read_profile(document: bytes) -> str:
             hint='such as {"email": "a@b.example"}: UTF-8, no member twice, no NaN (RFC 8259)',
         ) from fault
     return json.dumps(profile, ensure_ascii=False, separators=(",", ":"))
+
+
+class AccountProfiles:
+    """The Profiles of tokens/profiles.py."""
+
+    def __init__(self, accounts: AccountStore) -> None:
+        self._accounts = accounts
+
+    async def __call__(self, subject: Subject) -> Profile:
+        """Raises: TemporarilyUnavailable."""
+        account = await self._accounts.find(subject)
+        if account is None:
+            return Profile(subject=subject)
+        return Profile(
+            subject=subject,
+            # It was read strictly before it was kept.
+            document=json.loads(account.profile),
+            disabled=account.disabled,
+            created_at=account.created_at,
+            updated_at=account.updated_at,
+            password_updated_at=account.password_updated_at,
+        )

@@ -17,6 +17,7 @@ from token_server.tokens.refusals import TemporarilyUnavailable
 
 # Where each noun stands; imported only when it is called, so that each call starts fast.
 NOUNS = {
+    "clients": "token_server.cli.clients",
     "config": "token_server.cli.config",
     "demo": "token_server.cli.demo",
     "keys": "token_server.cli.keys",

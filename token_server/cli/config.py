@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 import click
 
+from token_server.accounts.clients.file import load_clients
 from token_server.settings import Effective, effective_settings, load_settings
 
 UNSET = {
@@ -20,8 +21,12 @@ def command() -> None:
 
 @command.command()
 def check() -> None:
-    """Say everything that is wrong with the settings, or that they are good."""
-    load_settings()
+    """Say everything that is wrong with the settings, or that they are good.
+
+    The clients file is looked at, too.
+    """
+    settings = load_settings()
+    load_clients(settings.clients_file, settings.policy())
     click.echo("settings are good")
 
 

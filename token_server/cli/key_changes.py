@@ -7,17 +7,18 @@ from pathlib import Path
 
 import click
 
+from token_server.app import keys_keeper
 from token_server.cli.adoption import laggards, lines_about
 from token_server.cli.keyset import (
     audit_log,
     change_keyset,
     hint,
     key_policy,
-    keys_directory,
+    settings_for_keys,
     tell_of,
 )
 from token_server.problems import Problem
-from token_server.settings import Settings, load_settings
+from token_server.settings import Settings
 from token_server.signing import rotation
 from token_server.signing.keyset_file import as_text
 from token_server.signing.lifecycle import Keyset, KeyState
@@ -55,9 +56,9 @@ def rotate(*, at_once: bool, dry_run: bool) -> None:
 
     It waits until verifiers know the pending key. Safe to run from cron, and on every host.
     """
-    settings = load_settings()
+    settings = settings_for_keys()
     command = partial(rotation.rotate, policy=key_policy(settings), at_once=at_once)
-    before = keys_directory(settings).load()
+    before = keys_keeper(settings).load()
     planned = command(before, system_clock()).outcome
     if isinstance(planned, Rotated):
         _warn_of_laggards(settings, before, planned.kid)
@@ -78,7 +79,7 @@ def revoke(kid: str) -> None:
     Its access tokens are refused. Its refresh tokens are honoured: a thief of the key cannot
     make one.
     """
-    settings = load_settings()
+    settings = settings_for_keys()
     changed = change_keyset(
         settings,
         lambda keyset, now: rotation.revoke(keyset, Kid(kid), now, key_policy(settings)),
@@ -110,8 +111,8 @@ def passphrase(to: Path | None, *, plain: bool) -> None:
     """
     if (to is None) != plain:
         raise click.UsageError("name either --to FILE or --plain")
-    settings = load_settings()
-    for kid in keys_directory(settings).change_passphrase(to):
+    settings = settings_for_keys()
+    for kid in keys_keeper(settings).change_passphrase(to):
         click.echo(f"{'encrypted' if to else 'plain'}: {kid}")
     setting = f"must name {to}" if to else "must not be set"
     hint(f"KEYS_PASSPHRASE_FILE {setting} from now on")

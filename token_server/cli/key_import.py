@@ -1,6 +1,5 @@
 """`keys import`: take in a key that was made elsewhere."""
 
-import re
 import sys
 from dataclasses import replace
 from getpass import getpass
@@ -9,16 +8,17 @@ from pathlib import Path
 import click
 from cryptography.x509 import Certificate
 
+from token_server.app import keys_keeper
 from token_server.cli.keyset import (
     audit_log,
     change_keyset,
     hint,
     key_policy,
-    keys_directory,
+    settings_for_keys,
     tell_of,
 )
 from token_server.problems import Problem
-from token_server.settings import Settings, load_settings
+from token_server.settings import Settings
 from token_server.signing import certificates, rotation
 from token_server.signing.foreign import (
     LARGEST_FILE,
@@ -26,7 +26,7 @@ from token_server.signing.foreign import (
     read_certificates,
     read_foreign_key,
 )
-from token_server.signing.keyset_file import as_text
+from token_server.signing.keyset_file import as_text, is_kid
 from token_server.signing.lifecycle import PublicKey
 from token_server.signing.outcomes import AlreadyHeld, AlreadyScheduled, Imported
 from token_server.signing.rotation import Role
@@ -35,7 +35,6 @@ from token_server.system import system_clock
 from token_server.tokens.model import Kid
 from token_server.tokens.ports import Fact
 
-_KID = re.compile(r"[!-~]{1,256}", re.ASCII)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -62,7 +61,7 @@ def import_key(file: Path, certificate: Path | None, role: str, naming: str | No
 
     The passphrase of FILE, if it has one, is the first line of stdin.
     """
-    settings = load_settings()
+    settings = settings_for_keys()
     found = read_foreign_key(_content(file), _passphrase)
     others = read_certificates(_content(certificate)) if certificate else ()
     public = _named(found, others, naming)
@@ -78,7 +77,7 @@ def import_key(file: Path, certificate: Path | None, role: str, naming: str | No
 
 def _is_first(settings: Settings, pair: KeyPair) -> bool:
     """Whether it begins a keyset: then it signs at once, and a pending key is made for it."""
-    made = keys_directory(settings).ensure_first(
+    made = keys_keeper(settings, meant=True).ensure_first(
         key_size=settings.key_size, now=system_clock(), active=pair
     )
     if not made:
@@ -140,7 +139,7 @@ def _kid(public: PublicKey, x5c: tuple[str, ...], naming: str) -> Kid:
             return Kid(certificates.kid_of(x5c))
         case "certificate":
             raise Problem("there is no certificate to name the key by", hint="--certificate FILE")
-        case str() if _KID.fullmatch(naming):
+        case str() if is_kid(naming):
             return Kid(naming)
         case _:
             raise Problem("a kid has 1 to 256 visible ASCII characters", hint="--kid thumbprint")

@@ -6,15 +6,15 @@ from datetime import datetime
 
 import click
 
+from token_server.app import keys_keeper
 from token_server.audit import AuditLog
 from token_server.cli.adoption import laggards, lines_about
 from token_server.cli.key_changes import passphrase, revoke, rotate
 from token_server.cli.key_import import import_key
 from token_server.cli.key_outlook import age, outlook
-from token_server.cli.keyset import key_policy, keys_directory
+from token_server.cli.keyset import key_policy, settings_for_keys
 from token_server.cli.names import written
 from token_server.problems import Problem
-from token_server.settings import load_settings
 from token_server.signing.jwks import PublicJwkSet
 from token_server.signing.keyset_file import as_text
 from token_server.signing.lifecycle import Keyset, SigningKey, state
@@ -37,12 +37,12 @@ for verb in (rotate, revoke, import_key, passphrase):
 @command.command()
 def init() -> None:
     """Make the first keyset: the active key, and the pending one that comes after it."""
-    settings = load_settings()
-    keys = keys_directory(settings)
+    settings = settings_for_keys()
+    keys = keys_keeper(settings, meant=True)
     kids = keys.ensure_first(key_size=settings.key_size, now=system_clock())
     if not kids:
         raise Problem(
-            f"{keys.keyset_path} already exists",
+            f"{keys.where} already exists",
             hint='"token-server keys list" shows the keys it holds',
         )
     audit = AuditLog(sys.stderr, clock=system_clock)
@@ -55,8 +55,8 @@ def init() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_keys(*, as_json: bool) -> None:
     """Show each key's state and age, what comes next for it, and why."""
-    settings, now = load_settings(), system_clock()
-    keyset = keys_directory(settings).load()
+    settings, now = settings_for_keys(), system_clock()
+    keyset = keys_keeper(settings).load()
     if as_json:
         click.echo(json.dumps([_row(keyset, key, now) for key in keyset.keys], indent=2))
         return
@@ -74,9 +74,9 @@ def list_keys(*, as_json: bool) -> None:
 @command.command()
 def jwks() -> None:
     """Print the public JWK Set, as it is served."""
-    settings = load_settings()
+    settings = settings_for_keys()
     jwk_set = PublicJwkSet(
-        keys_directory(settings).load(), propagation_period=settings.key_propagation_period
+        keys_keeper(settings).load(), propagation_period=settings.key_propagation_period
     )
     click.echo(jwk_set.document(system_clock()).body)
 

@@ -1,4 +1,4 @@
-"""What the commands on keys share: the directory, the policy, what is said after a change."""
+"""What the commands on keys share: the settings, the policy, what is said after a change."""
 
 import sys
 from datetime import timedelta
@@ -6,9 +6,11 @@ from typing import TypeVar
 
 import click
 
+from token_server.app import keys_keeper
 from token_server.audit import AuditLog
-from token_server.settings import Settings
-from token_server.signing.keystore import Changed, Command, KeysDirectory
+from token_server.cli.running import store_of
+from token_server.settings import Settings, load_settings
+from token_server.signing.keeper import Changed, Command
 from token_server.signing.rotation import KeyPolicy
 from token_server.signing.rsa_keys import KeyPair
 from token_server.system import system_clock
@@ -19,8 +21,12 @@ T = TypeVar("T")
 SLOWEST_PICK_UP = timedelta(seconds=5)
 
 
-def keys_directory(settings: Settings) -> KeysDirectory:
-    return KeysDirectory(settings.keys_dir, passphrase_file=settings.keys_passphrase_file)
+def settings_for_keys() -> Settings:
+    """The settings; where the store holds the keys, it runs until the command has ended."""
+    settings = load_settings()
+    if settings.keys_url:
+        click.get_current_context().with_resource(store_of(settings))
+    return settings
 
 
 def key_policy(settings: Settings) -> KeyPolicy:
@@ -39,7 +45,7 @@ def change_keyset(
     settings: Settings, command: Command[T], *, imported: KeyPair | None = None
 ) -> Changed[T]:
     """Raises: Problem."""
-    return keys_directory(settings).change(
+    return keys_keeper(settings).change(
         command,
         key_size=settings.key_size,
         clock=system_clock,

@@ -1,10 +1,14 @@
-"""What several nouns share: a subject as an argument, a moment as text."""
+"""What several nouns share: a subject as an argument, a client by its id, a moment as text."""
 
 from datetime import datetime
 
 import click
 
+from token_server.accounts.clients.file import load_clients
+from token_server.problems import Problem
+from token_server.settings import Settings
 from token_server.tokens.claims import is_subject
+from token_server.tokens.clients import Client
 from token_server.tokens.model import Subject
 
 
@@ -18,6 +22,17 @@ subject_argument = click.argument("name", callback=_checked)
 all_of_subject = click.option(
     "--all", "name", metavar="NAME", callback=_checked, help="End every session of this subject."
 )
+
+
+def registered(client_id: str, settings: Settings) -> Client:
+    """Raises: Problem."""
+    clients = load_clients(settings.clients_file, settings.policy()).clients
+    if client_id not in clients:
+        raise Problem(
+            "there is no client of this id",
+            hint='"token-server clients list" lists the registered ones',
+        )
+    return clients[client_id].client
 
 
 def written(moment: datetime) -> str:

@@ -2,8 +2,8 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import nullcontext
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
 import click
@@ -29,9 +29,16 @@ def run(work: Callable[[Engine, Settings, Audit], Awaitable[T]]) -> T:
         async with open_engine(settings) as engine:
             return await work(engine, settings, audit)
 
+    with store_of(settings):
+        return asyncio.run(on_the_store())
+
+
+@contextmanager
+def store_of(settings: Settings) -> Iterator[None]:
+    """The store that the settings name; an embedded one runs for as long as it is needed."""
     with embedded_in(settings.store_url.get_secret_value()) or nullcontext() as store:
         if store and store.is_ours:
             click.echo(
                 f"no server runs: started the store of {store.socket_path.parent}", err=True
             )
-        return asyncio.run(on_the_store())
+        yield

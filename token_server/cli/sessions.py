@@ -1,39 +1,54 @@
-"""`sessions`: begin, list and end sessions."""
+"""`sessions`: begin, list, explain and end sessions."""
 
 import json
 
 import click
 
 from token_server.app import Core, open_core_alone, session_ends
-from token_server.cli.names import all_of_subject, subject_argument, written
+from token_server.cli.explain import explain
+from token_server.cli.names import all_of_subject, registered, subject_argument, written
 from token_server.cli.running import run
 from token_server.problems import Problem
 from token_server.settings import Settings
 from token_server.store.engine import Engine
 from token_server.store.session_list import SessionList
 from token_server.system import RandomIds, system_clock
+from token_server.tokens.clients import AuthMethod, Client
 from token_server.tokens.model import EndReason, Session, SessionId, Subject, TokenPair
-from token_server.tokens.ports import Audit, Done, Fact
+from token_server.tokens.outcomes import (
+    Done,
+)
+from token_server.tokens.ports import (
+    Audit,
+    Fact,
+)
 from token_server.web.dialects import camel
 
 
 @click.group(name="sessions")
 def command() -> None:
-    """Begin, list and end sessions."""
+    """Begin, list, explain and end sessions."""
 
 
 @command.command()
 @subject_argument
+@click.option("--client", "client_id", metavar="ID", help="For this registered client.")
 @click.option("--short-term", is_flag=True, help="With the short refresh token lifetime.")
-def issue(name: Subject, *, short_term: bool) -> None:
+@click.option("--reusable", is_flag=True, help="Each refresh hands back its refresh token.")
+def issue(name: Subject, *, client_id: str | None, short_term: bool, reusable: bool) -> None:
     """Begin a session without a password, and print its first pair as JSON.
 
     The subject needs no account.
     """
 
     async def work(engine: Engine, settings: Settings, audit: Audit) -> TokenPair:
+        client = None if client_id is None else registered(client_id, settings)
+        if client and reusable:
+            _check_may_reuse(client)
         core: Core = await open_core_alone(settings, engine, audit, system_clock)
-        return await core.tokens.issue(name, short_term=short_term, of_account=False)
+        return await core.tokens.issue(
+            name, of_account=False, short_term=short_term, reusable=reusable, client=client
+        )
 
     click.echo(bytes(camel.render(run(work)).body))
 
@@ -54,7 +69,8 @@ def list_sessions(name: Subject, *, as_json: bool) -> None:
     for row in rows:
         click.echo(
             f"{row['sid']}  began {row['began_at']}  refreshed {row['issued_at']}  "
-            f"expires {row['expires_at']}"
+            f"expires {row['expires_at']}  {row['refresh_policy']}"
+            + (f"  {row['client_id']}" if row["client_id"] else "")
         )
 
 
@@ -70,6 +86,9 @@ def end(sid: str | None, name: Subject | None) -> None:
         _end_all(name)
     elif sid is not None:
         _end_one(sid)
+
+
+command.add_command(explain)
 
 
 def _end_all(name: Subject) -> None:
@@ -99,6 +118,15 @@ def _end_one(sid: str) -> None:
     click.echo(f"ended {sid}", err=True)
 
 
+def _check_may_reuse(client: Client) -> None:
+    if client.auth_method is AuthMethod.NONE or client.reusable is False:
+        raise Problem(
+            f"the sessions of client {client.client_id} are rotating",
+            hint="RFC 9700 §4.14.2: only a client that authenticates may keep a refresh token; "
+            'refresh_policy = "reusable" in CLIENTS_FILE allows it',
+        )
+
+
 def _no_such_session() -> Problem:
     return Problem(
         "there is no live session of this id",
@@ -110,6 +138,9 @@ def _row(session: Session) -> dict[str, object]:
     return {
         "sid": session.sid,
         "subject": session.subject,
+        "client_id": session.client_id,
+        "refresh_policy": "reusable" if session.reusable else "rotating",
+        "scope": session.scope,
         "short_term": session.short_term,
         "generation": session.generation,
         "kid": session.kid,

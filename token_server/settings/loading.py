@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import SecretStr, ValidationError
 
-from token_server.settings.durations import write_duration
+from token_server.durations import write_duration
 from token_server.settings.model import ON_THIS_MACHINE, Settings
 from token_server.settings.problem import Contradiction, SettingsProblem
 from token_server.settings.sources import CONFIG, Given, Reading, read_environment, read_file

@@ -16,7 +16,7 @@ from pydantic import (
     field_validator,
 )
 
-from token_server.settings.durations import LONGEST, read_duration, read_lifetime
+from token_server.durations import LONGEST, read_duration, read_lifetime
 from token_server.settings.problem import Contradiction
 from token_server.settings.readable import check_readable
 from token_server.settings.readers import (
@@ -27,7 +27,6 @@ from token_server.settings.readers import (
     read_origins,
     read_path,
     read_store_url,
-    refuse_clients,
     some_of,
     whole_number,
 )
@@ -38,7 +37,6 @@ RefreshPolicy = Literal["rotating", "reusable"]
 
 _Host = Annotated[str, PlainValidator(read_host)]
 _Port = Annotated[int, PlainValidator(whole_number(0, 65535))]
-_Path = Annotated[Path, PlainValidator(read_path)]
 _OptionalPath = Annotated[Path | None, PlainValidator(optional(read_path))]
 _RefreshPolicy = Annotated[RefreshPolicy, PlainValidator(one_of("rotating", "reusable"))]
 _Duration = Annotated[timedelta, PlainValidator(read_duration)]
@@ -69,10 +67,15 @@ class Settings(BaseModel):
     store_url: Annotated[SecretStr, PlainValidator(read_store_url)] = SecretStr(
         "embedded:var/store"
     )
-    keys_dir: _Path = Path("keys")
+    keys_url: Annotated[Literal["store:"] | None, PlainValidator(optional(one_of("store:")))] = (
+        None
+    )
+    keys_dir: _OptionalPath = Field(
+        default_factory=lambda earlier: None if earlier.get("keys_url") else Path("keys")
+    )
     key_size: Annotated[int, PlainValidator(one_of(2048, 3072, 4096))] = 2048
     keys_passphrase_file: _OptionalPath = None
-    clients_file: Annotated[None, PlainValidator(optional(refuse_clients))] = None
+    clients_file: _OptionalPath = None
     dialects: Annotated[tuple[Dialect, ...], PlainValidator(some_of("form", "json", "header"))] = (
         "form",
         "json",
@@ -111,11 +114,25 @@ class Settings(BaseModel):
         """The same settings again; no file is looked at a second time."""
         return cls.model_validate(json.loads(handover))
 
-    @field_validator("keys_passphrase_file", "tls_cert_file", "tls_key_file")
+    @field_validator("keys_passphrase_file", "tls_cert_file", "tls_key_file", "clients_file")
     @classmethod
     def _can_be_read(cls, path: Path | None, info: ValidationInfo) -> Path | None:
         if path is not None and info.context == ON_THIS_MACHINE:
             check_readable(path)
+        return path
+
+    @field_validator("keys_dir")
+    @classmethod
+    def _is_not_beside_the_store(cls, folder: Path | None, info: ValidationInfo) -> Path | None:
+        if folder is not None and info.data.get("keys_url"):
+            raise Contradiction("must not be set together with KEYS_URL", other="keys_url")
+        return folder
+
+    @field_validator("keys_passphrase_file")
+    @classmethod
+    def _guards_keys_in_the_store(cls, path: Path | None, info: ValidationInfo) -> Path | None:
+        if path is None and info.data.get("keys_url"):
+            raise Contradiction("must be set where KEYS_URL is", other="keys_url")
         return path
 
     @field_validator("admin_port")

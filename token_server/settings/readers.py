@@ -4,18 +4,17 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
 from pydantic import SecretStr
 
 from token_server import store_url
 from token_server.host_names import is_host
+from token_server.web_addresses import web_address
 
 T = TypeVar("T")
 
 _DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
-# RFC 3986 §2: what never stands in a URL as itself.
-_NOT_IN_URLS = re.compile(r'[^!-~]|["<>\\^`{|}]')
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
@@ -106,10 +105,6 @@ def read_store_url(value: object) -> SecretStr:
     return SecretStr(text)
 
 
-def refuse_clients(_: object) -> None:
-    raise ValueError("must not be set: registered clients are not supported yet")
-
-
 def _items(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         value = [item.strip() for item in value.split(",")]
@@ -132,13 +127,4 @@ def _is_origin(text: str) -> bool:
 
 
 def _web_address(text: str) -> SplitResult | None:
-    """Take an http or https URL apart that has no user, query or fragment."""
-    if _NOT_IN_URLS.search(text) or not text.startswith(("https://", "http://")):
-        return None
-    try:
-        parts = urlsplit(text)
-        good = parts.port != 0 and is_host(parts.hostname or "")
-    except ValueError:
-        return None
-    stray = "?" in text or "#" in text or "@" in parts.netloc or parts.netloc.endswith(":")
-    return parts if good and not stray else None
+    return None if "?" in text else web_address(text)

@@ -69,7 +69,10 @@ def _text(certificate: x509.Certificate) -> str:
 
 
 def _is_of(certificate: x509.Certificate, public: PublicKey) -> bool:
-    key = certificate.public_key()
+    try:
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return False
     return isinstance(key, RSAPublicKey) and rsa_keys.numbers_of(key) == (public.n, public.e)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -30,11 +31,29 @@ def sync(folder: Path) -> None:
         os.close(descriptor)
 
 
-def read(path: Path, *, refused_mode: int) -> bytes:
-    """Raises: Problem, where the file allows others any of `refused_mode`; OSError."""
+def read(path: Path) -> bytes:
+    """Raises: Problem, where others may write it; OSError."""
+    return _read(path, lambda _: 0o022)
+
+
+def read_secret(path: Path) -> bytes:
+    """Raises: Problem, where others may read or write it; OSError."""
+    return _read(path, _refused_of_a_secret)
+
+
+def _refused_of_a_secret(found: os.stat_result) -> int:
+    # Kubernetes mounts a secret as root's and lets the pod's group read it (fsGroup); systemd's
+    # credentials have an access list, which shows as a group that may read. Only root put us,
+    # and whoever else is in that group, there. Anybody else's file is its owner's alone.
+    ours = {0, os.getegid(), *os.getgroups()}
+    return 0o037 if found.st_uid == 0 and found.st_gid in ours else 0o077
+
+
+def _read(path: Path, refused: Callable[[os.stat_result], int]) -> bytes:
     with path.open("rb") as file:
-        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-        if mode & refused_mode:
+        found = os.fstat(file.fileno())
+        mode = stat.S_IMODE(found.st_mode)
+        if mode & refused(found):
             raise Problem(f"{path} is open to others (mode {mode:04o})", hint=f"chmod 600 {path}")
         return file.read()
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import (
     RSAPrivateKey,
     RSAPrivateNumbers,
@@ -27,7 +28,8 @@ from token_server.problems import Problem
 from token_server.signing.jws import ALGORITHM
 from token_server.signing.rsa_keys import SMALLEST_KEY_SIZE, number
 
-LARGEST_FILE = 1_000_000
+# Of a key with a long chain of certificates; a larger one takes minutes to search.
+LARGEST_FILE = 100_000
 # What a verifier takes: joserfc reads no longer signature.
 LARGEST_KEY_SIZE = 8192
 
@@ -86,7 +88,7 @@ def _read_pem(data: bytes, passphrase: Passphrase) -> ForeignKey:
         return ForeignKey(public=key.public_key(), private=key, certificates=certificates)
     try:
         loaded: object = load_pem_public_key(public[0]) if public else certificates[0].public_key()
-    except (ValueError, IndexError) as fault:
+    except (ValueError, IndexError, UnsupportedAlgorithm) as fault:
         raise Problem("the file holds no key that can be read") from fault
     if not isinstance(loaded, RSAPublicKey):
         raise _not_rsa()
@@ -98,11 +100,11 @@ def _opened_pem(block: bytes, passphrase: Passphrase) -> object:
         return load_pem_private_key(block, None)
     except TypeError:
         pass  # It is encrypted.
-    except ValueError as fault:
+    except (ValueError, UnsupportedAlgorithm) as fault:
         raise Problem("the private key cannot be read") from fault
     try:
         return load_pem_private_key(block, passphrase())
-    except ValueError as fault:
+    except (ValueError, UnsupportedAlgorithm) as fault:
         raise Problem("the private key cannot be opened with this passphrase") from fault
 
 
@@ -126,7 +128,7 @@ def _read_pkcs12(data: bytes, passphrase: Passphrase) -> ForeignKey:
 def _opened_pkcs12(data: bytes, passphrase: bytes | None) -> PKCS12KeyAndCertificates | None:
     try:
         return load_pkcs12(data, passphrase)
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         return None
 
 

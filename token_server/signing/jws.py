@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.hashes import SHA512
 
 from token_server import strict_json
 from token_server.signing import base64url
-from token_server.tokens.model import Kid, UnverifiedToken
+from token_server.tokens.model import TYPES_READ, Kid, TokenType, UnverifiedToken
 from token_server.tokens.refusals import KeyUnknown, TokenForged, TokenMalformed
 
 ALGORITHM = "RS512"
@@ -21,9 +21,9 @@ _write_header = json.JSONEncoder(separators=(",", ":")).encode
 _write_claims = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
-def header_of(kid: Kid) -> str:
-    """The first part of every token that this key signs, dot excluded."""
-    header = {"alg": ALGORITHM, "kid": kid, "typ": "JWT"}
+def header_of(kid: Kid, typ: TokenType = TokenType.JWT) -> str:
+    """The first part of every token of this type that this key signs, dot excluded."""
+    header = {"alg": ALGORITHM, "kid": kid, "typ": typ}
     return base64url.encode(_write_header(header).encode("ascii"))
 
 
@@ -34,8 +34,8 @@ def write(header: str, claims: Mapping[str, object], key: RSAPrivateKey) -> str:
     return f"{signed}.{base64url.encode(key.sign(signed.encode('ascii'), _PADDING, _HASH))}"
 
 
-def unpack(unverified_token: str, kids: Mapping[str, Kid]) -> UnverifiedToken:
-    """Take apart a token whose header is exactly one of ours: `kids`, by their header.
+def unpack(unverified_token: str, headers: Mapping[str, tuple[Kid, TokenType]]) -> UnverifiedToken:
+    """Take apart a token whose header is exactly one of ours.
 
     Raises: TokenMalformed, KeyUnknown.
     """
@@ -46,14 +46,15 @@ def unpack(unverified_token: str, kids: Mapping[str, Kid]) -> UnverifiedToken:
         # Every check on the header is this one: what is not ours byte for byte has another `alg`
         # or `typ`, an unknown `kid`, or a member that has no business there, such as `crit`,
         # `jwk`, `jku` or `x5c` (RFC 8725 §3.1, §3.10).
-        if header not in kids:
+        if header not in headers:
             raise _header_refused(header)
         base64url.decode(signature)
         unverified_claims = _json_object(payload)
     except ValueError:
         raise TokenMalformed from None
+    kid, typ = headers[header]
     return UnverifiedToken(
-        compact=unverified_token, kid=kids[header], unverified_claims=unverified_claims
+        compact=unverified_token, kid=kid, typ=typ, unverified_claims=unverified_claims
     )
 
 
@@ -72,7 +73,9 @@ def verify(unverified: UnverifiedToken, key: RSAPublicKey) -> None:
 def _header_refused(header: str) -> TokenMalformed | KeyUnknown:
     """Tell a key that we do not know, or no longer, from a header that we never write."""
     kid = _json_object(header).get("kid")
-    is_of_our_form = isinstance(kid, str) and header == header_of(Kid(kid))
+    is_of_our_form = isinstance(kid, str) and header in [
+        header_of(Kid(kid), typ) for typ in TYPES_READ
+    ]
     return KeyUnknown() if is_of_our_form else TokenMalformed()
 
 

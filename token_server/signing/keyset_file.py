@@ -5,6 +5,7 @@ older or newer release beside us shares the file.
 """
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,9 @@ from token_server.signing.rotation import lacks_pending
 from token_server.tokens.model import Kid
 
 VERSION = 1
+# What is reckoned from a moment must be one, too.
+_YEARS = range(2000, 9000)
+_KID = re.compile(r"[!-~]{1,256}", re.ASCII)
 # RFC 7518 §6.3.2
 _PRIVATE_MEMBERS = {"d", "p", "q", "dp", "dq", "qi", "oth"}
 
@@ -33,6 +37,11 @@ def read(text: str) -> Keyset:
     if lacks_pending(keyset):
         raise ValueError("it holds no pending key")
     return keyset
+
+
+def is_kid(text: str) -> bool:
+    """Whether a key may go by this name: 1 to 256 visible ASCII characters."""
+    return _KID.fullmatch(text) is not None
 
 
 def as_text(moment: datetime | None) -> str | None:
@@ -79,8 +88,11 @@ def _public_key(record: object, where: str) -> PublicKey:
         raise ValueError(f"{where}.jwk is no RSA key")
     if _PRIVATE_MEMBERS & jwk.keys():
         raise ValueError(f"{where}.jwk holds a private key")
+    kid = _member(record, "kid", str, where)
+    if not is_kid(kid):
+        raise ValueError(f'"kid" of {where} is no name of a key')
     public = PublicKey(
-        kid=Kid(_member(record, "kid", str, where)),
+        kid=Kid(kid),
         n=_member(jwk, "n", str, f"{where}.jwk"),
         e=_member(jwk, "e", str, f"{where}.jwk"),
         x5c=tuple(_member(jwk, "x5c", list, f"{where}.jwk")) if "x5c" in jwk else (),
@@ -103,6 +115,8 @@ def _moment(record: object, name: str, where: str) -> datetime | None:
         raise ValueError(f'"{name}" of {where} is no moment') from None
     if moment.utcoffset() != timedelta(0):
         raise ValueError(f'"{name}" of {where} is not in UTC')
+    if moment.year not in _YEARS:
+        raise ValueError(f'"{name}" of {where} is too far away')
     return moment
 
 

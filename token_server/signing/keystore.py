@@ -5,79 +5,77 @@ destroyed last. Whoever is killed in between leaves the keyset before or the one
 at most private keys that nothing names and that never sign.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from token_server.problems import Problem
 from token_server.signing import files, keyset_file
 from token_server.signing.folder import KeysFolder
-from token_server.signing.lifecycle import (
-    Keyset,
-    SigningKey,
-    active,
-    first_keyset,
-    needs_private_key,
+from token_server.signing.keeper import (
+    Changed,
+    Command,
+    NoKeyset,
+    check_signers,
+    keyset_of,
+    planned,
+    spent,
 )
+from token_server.signing.lifecycle import Keyset, SigningKey, first_keyset
 from token_server.signing.pem import read_passphrase
 from token_server.signing.private_files import RESTORE, PrivateFiles
-from token_server.signing.rotation import Step, lacks_pending, with_pending
+from token_server.signing.rotation import lacks_pending
 from token_server.signing.rsa_keys import KeyPair, make_pair
 from token_server.tokens.model import Kid
 from token_server.tokens.ports import Clock
 
 T = TypeVar("T")
-Command = Callable[[Keyset, datetime], Step[T]]
-"""What an operator asks for: a pure function of the keyset and now."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changed(Generic[T]):
-    """What a command came to."""
-
-    keyset: Keyset
-    outcome: T
-    is_change: bool
-    announced: Kid | None
-    """The pending key that was made on the way."""
-    destroyed: tuple[Kid, ...]
-    """The keys whose private halves are gone since."""
 
 
 class KeysDirectory:
+    """The KeysKeeper of servers that share a directory, or have one alone."""
+
     def __init__(self, folder: Path, *, passphrase_file: Path | None = None) -> None:
         self.keyset_path = folder / "keyset.json"
         self._folder = KeysFolder(folder)
         self._private = PrivateFiles(folder)
         self._passphrase_file = passphrase_file
 
+    @property
+    def where(self) -> str:
+        return str(self.keyset_path)
+
+    def has_keyset(self) -> bool:
+        """Raises: Problem."""
+        # A dangling link counts: a volume that is being swapped is no reason for a second keyset.
+        with self._folder.explaining():
+            try:
+                self.keyset_path.lstat()
+            except FileNotFoundError:
+                return False
+        return True
+
+    def text(self) -> bytes:
+        """Raises: Problem."""
+        self._check_there()
+        with self._folder.explaining():
+            return self.keyset_path.read_bytes()
+
     def load(self) -> Keyset:
         """Raises: Problem, also where there is no keyset yet."""
-        if not self._has_keyset():
-            raise Problem(
-                f"{self.keyset_path} does not exist",
-                hint='"token-server keys init" makes the first keyset',
-            )
+        self._check_there()
         with self._folder.explaining():
             self._folder.check()
-            text = files.read(self.keyset_path, refused_mode=0o022)
-        try:
-            return keyset_file.read(text.decode("utf-8"))
-        except (ValueError, RecursionError) as fault:
-            raise Problem(
-                f"{self.keyset_path} is no good: {fault}",
-                hint=RESTORE,
-            ) from fault
+            text = files.read(self.keyset_path)
+        return keyset_of(text, self.where, hint=RESTORE)
 
     def private_key(self, key: SigningKey) -> RSAPrivateKey:
         """Raises: Problem."""
         with self._folder.explaining():
-            return self._private.read(key, self._passphrase_file)
+            return self._open(key)
 
     def ensure_first(
         self, *, key_size: int, now: datetime, active: KeyPair | None = None
@@ -86,14 +84,14 @@ class KeysDirectory:
 
         Raises: Problem.
         """
-        if self._has_keyset():
+        if self.has_keyset():
             return ()
         passphrase = read_passphrase(self._passphrase_file)
         with self._folder.explaining():
             self._folder.claim()
             with self._folder.locked():
                 # Another process may have been faster.
-                if self._has_keyset():
+                if self.has_keyset():
                     return ()
                 made = (active or make_pair(key_size), make_pair(key_size))
                 keyset = first_keyset(active=made[0].public, pending=made[1].public, now=now)
@@ -119,23 +117,19 @@ class KeysDirectory:
         spare = make_pair(key_size) if looks_needed else None
         with self._changing():
             before, now = self.load(), clock()
-            step = command(before, now)
-            after, made = step.keyset, [imported] if imported else []
-            announced = None
-            if lacks_pending(after):
-                announced = spare or make_pair(key_size)
-                after = with_pending(after, announced.public, now)
-                made.append(announced)
-            if after != before:
-                self._check_signers(after, now, made)
-                self._replace(after, [pair for pair in made if pair.is_in(after)], passphrase)
-            return Changed(
-                keyset=after,
-                outcome=step.outcome,
-                is_change=after != before,
-                announced=announced.public.kid if announced else None,
-                destroyed=self._destroy(after, now, grace_period),
+            plan = planned(
+                command(before, now),
+                before,
+                now,
+                spare=lambda: spare or make_pair(key_size),
+                imported=imported,
             )
+            if plan.is_change:
+                check_signers(plan, now, self._open)
+                self._replace(plan.after, plan.made, passphrase)
+            gone = spent(before, plan.after, now, grace_period, self._private.has_any)
+            self._private.destroy(gone)
+            return plan.carried_out(gone)
 
     def change_passphrase(self, to: Path | None) -> tuple[Kid, ...]:
         """Encrypt every private key anew, or not at all; the keys that were.
@@ -155,43 +149,30 @@ class KeysDirectory:
 
         Raises: Problem.
         """
-        if not self._spent(self.load(), now, grace_period) or not self._folder.is_writable():
+        if not self._spent(now, grace_period) or not self._folder.is_writable():
             return ()
         with self._changing():
-            return self._destroy(self.load(), now, grace_period)
+            gone = self._spent(now, grace_period)
+            self._private.destroy(gone)
+        return tuple(key.kid for key in gone)
 
     def _replace(self, keyset: Keyset, made: Iterable[KeyPair], passphrase: bytes | None) -> None:
         self._private.write(made, passphrase)
         files.replace(self.keyset_path, keyset_file.write(keyset).encode("ascii"))
 
-    def _check_signers(self, keyset: Keyset, now: datetime, made: Iterable[KeyPair]) -> None:
-        """A key that nobody can open must not come to sign, nor one be made by its side."""
-        at_hand = {pair.public.kid for pair in made}
-        for key in {active(keyset, now), keyset.in_signing_order[-1]}:
-            if key.kid not in at_hand:
-                self._private.read(key, self._passphrase_file)
+    def _open(self, key: SigningKey) -> RSAPrivateKey:
+        return self._private.read(key, self._passphrase_file)
 
-    def _destroy(self, keyset: Keyset, now: datetime, grace_period: timedelta) -> tuple[Kid, ...]:
-        spent = self._spent(keyset, now, grace_period)
-        self._private.destroy(spent)
-        return tuple(key.kid for key in spent)
+    def _spent(self, now: datetime, grace_period: timedelta) -> list[SigningKey]:
+        keyset = self.load()
+        return spent(keyset, keyset, now, grace_period, self._private.has_any)
 
-    def _spent(self, keyset: Keyset, now: datetime, grace_period: timedelta) -> list[SigningKey]:
-        return [
-            key
-            for key in keyset.keys
-            if not needs_private_key(keyset, key, now, grace_period=grace_period)
-            and self._private.has_any(key)
-        ]
-
-    def _has_keyset(self) -> bool:
-        # A dangling link counts: a volume that is being swapped is no reason for a second keyset.
-        with self._folder.explaining():
-            try:
-                self.keyset_path.lstat()
-            except FileNotFoundError:
-                return False
-        return True
+    def _check_there(self) -> None:
+        if not self.has_keyset():
+            raise NoKeyset(
+                f"{self.keyset_path} does not exist",
+                hint='"token-server keys init" makes the first keyset',
+            )
 
     @contextmanager
     def _changing(self) -> Iterator[None]:

@@ -9,7 +9,8 @@ A state follows from recorded moments and the clock, so all servers agree withou
   with the first active key, each later one when the one before it becomes active.
 * A retiring key is published, because tokens of its are alive. Inside the grace period it still
   signs a repeated answer, and only that.
-* A retired key (`drops_at` has come) and a revoked one are not published.
+* A retired key (`drops_at` has come) and a revoked one are not published. Both are forgotten once
+  the last of their tokens has expired, and every server has heard of it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -147,30 +148,41 @@ def needs_private_key(
 def settled(
     keyset: Keyset,
     latest_expiries: Mapping[Kid, datetime],
-    now: datetime,
+    heard_at: datetime,
     *,
     longest_lifetime: timedelta,
     propagation_period: timedelta,
 ) -> Keyset:
-    """The keyset with `drops_at` filled in for every key that has stopped.
+    """The keyset with `drops_at` filled in for every key that no server signs with any more.
 
     `latest_expiries` has the latest expiry of any token that a key may have signed. Of a key that
     it does not name nothing is known, so any of its tokens may live for `longest_lifetime`.
-    Servers that had not picked up the stop yet signed on and recorded more: nobody drops a key
-    before they have all been heard, which takes the propagation period.
+    Servers that have not picked up the stop yet sign on and record more, for as long as the
+    propagation period at most: what was heard before that is not the last word on a key.
     """
 
     def drops_at(key: SigningKey, stopped_at: datetime) -> datetime:
-        latest = latest_expiries.get(key.kid, stopped_at + longest_lifetime)
-        return max(latest, stopped_at + propagation_period) + LEEWAY
+        return latest_expiries.get(key.kid, stopped_at + longest_lifetime) + LEEWAY
 
     return Keyset(
         keys=tuple(
             replace(key, drops_at=drops_at(key, key.stops_at))
-            if key.stops_at is not None and key.stops_at <= now and key.drops_at is None
+            if key.stops_at is not None
+            and key.drops_at is None
+            and key.stops_at + propagation_period <= heard_at
             else key
             for key in keyset.keys
         )
+    )
+
+
+def remembered(keyset: Keyset, now: datetime) -> Keyset:
+    """Without the keys that no living token names: retired, or revoked so long ago.
+
+    Until then a refresh token that a revoked key signed may still be shown, and is honoured.
+    """
+    return Keyset(
+        keys=tuple(key for key in keyset.keys if key.drops_at is None or now < key.drops_at)
     )
 
 

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from token_server.signing.jwks import PublicJwkSet
 from token_server.signing.lifecycle import Keyset
 from token_server.signing.signer import KeysetSigner
-from token_server.tokens.model import Kid, UnverifiedToken
+from token_server.tokens.model import Kid, TokenType, UnverifiedToken
 from token_server.tokens.ports import JwkSetDocument
 
 
@@ -53,8 +53,15 @@ class LiveKeys:
     def kid_for(self, kid: Kid, now: datetime) -> Kid:
         return self._state.signer.kid_for(kid, now)
 
-    def sign(self, claims: Mapping[str, object], *, kid: Kid, now: datetime) -> str:
-        return self._state.signer.sign(claims, kid=kid, now=now)
+    def sign(
+        self,
+        claims: Mapping[str, object],
+        *,
+        kid: Kid,
+        now: datetime,
+        typ: TokenType = TokenType.JWT,
+    ) -> str:
+        return self._state.signer.sign(claims, kid=kid, now=now, typ=typ)
 
     def unpack(self, unverified_token: str) -> UnverifiedToken:
         return self._state.signer.unpack(unverified_token)

@@ -21,7 +21,7 @@ def read_passphrase(path: Path | None) -> bytes | None:
     if path is None:
         return None
     try:
-        passphrase = files.read(path, refused_mode=0o077).partition(b"\n")[0].rstrip(b"\r")
+        passphrase = files.read_secret(path).partition(b"\n")[0].rstrip(b"\r")
     except OSError as error:
         raise Problem(
             f"{path} cannot be read: {error.strerror}",
@@ -36,39 +36,47 @@ def read_passphrase(path: Path | None) -> bytes | None:
 
 
 def write_private_key(path: Path, key: RSAPrivateKey, passphrase: bytes | None) -> None:
-    encryption: KeySerializationEncryption = NoEncryption()
-    if passphrase is not None:
-        encryption = BestAvailableEncryption(passphrase)
-    files.create(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
+    files.create(path, to_pem(key, passphrase))
 
 
 def read_private_key(path: Path, passphrase_file: Path | None) -> RSAPrivateKey:
     """Raises: Problem, OSError."""
+    return from_pem(files.read_secret(path), str(path), passphrase_file)
+
+
+def to_pem(key: RSAPrivateKey, passphrase: bytes | None) -> bytes:
+    encryption: KeySerializationEncryption = NoEncryption()
+    if passphrase is not None:
+        encryption = BestAvailableEncryption(passphrase)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
+
+
+def from_pem(pem: bytes, where: str, passphrase_file: Path | None) -> RSAPrivateKey:
+    """Raises: Problem."""
     passphrase = read_passphrase(passphrase_file)
-    pem = files.read(path, refused_mode=0o077)
     try:
         key = load_pem_private_key(pem, passphrase)
     except TypeError as mismatch:
-        raise _mismatch(path, passphrase_file) from mismatch
+        raise _mismatch(where, passphrase_file) from mismatch
     except ValueError as fault:
         opened_with = f" with the passphrase in {passphrase_file}" if passphrase_file else ""
         raise Problem(
-            f"{path} cannot be opened{opened_with}",
+            f"{where} cannot be opened{opened_with}",
             hint="put back the file, or the passphrase, that it was made with",
         ) from fault
     if not isinstance(key, RSAPrivateKey):
-        raise Problem(f"{path} is no RSA key", hint="put back the file as it was made")
+        raise Problem(f"{where} is no RSA key", hint="put back the file as it was made")
     return key
 
 
-def _mismatch(path: Path, passphrase_file: Path | None) -> Problem:
+def _mismatch(where: str, passphrase_file: Path | None) -> Problem:
     if passphrase_file is None:
         return Problem(
-            f"{path} is encrypted",
+            f"{where} is encrypted",
             hint="name the file that holds its passphrase in KEYS_PASSPHRASE_FILE",
         )
     return Problem(
-        f"{path} is not encrypted, yet KEYS_PASSPHRASE_FILE is set",
-        hint=f"openssl pkcs8 -topk8 -passout file:{passphrase_file} -in {path} -out {path}.new"
-        f" && mv {path}.new {path}",
+        f"{where} is not encrypted, yet KEYS_PASSPHRASE_FILE is set",
+        hint=f"openssl pkcs8 -topk8 -passout file:{passphrase_file} -in {where} -out {where}.new"
+        f" && mv {where}.new {where}",
     )

@@ -119,8 +119,7 @@ class PrivateFiles:
 
 def _read(path: Path, public: PublicKey, passphrase_file: Path | None) -> RSAPrivateKey:
     private = read_private_key(path, passphrase_file)
-    found = rsa_keys.public_part(private)
-    if (found.n, found.e) != (public.n, public.e):
+    if not rsa_keys.is_half_of(private, public):
         raise Problem(f"{path} is not the key that keyset.json has under this name", hint=RESTORE)
     return private
 

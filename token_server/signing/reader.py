@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from token_server.problems import Problem
-from token_server.signing.keystore import KeysDirectory
+from token_server.signing.keeper import KeysKeeper, NoKeyset
 from token_server.signing.lifecycle import (
     Keyset,
     KeyState,
@@ -40,9 +40,28 @@ class KeyTimes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What all servers had recorded of their keys' tokens, and when they were asked."""
+
+    latest_expiries: Mapping[Kid, datetime]
+    at: datetime
+
+    def settle(self, keyset: Keyset, times: KeyTimes) -> Keyset:
+        return settled(
+            keyset,
+            self.latest_expiries,
+            self.at,
+            longest_lifetime=times.longest_lifetime,
+            propagation_period=times.propagation_period,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    on_disk: Keyset
+    written: Keyset
     """The last good one, as it was written."""
+    is_current: bool
+    """Whether that is what lies there now."""
     keys: Keys
     problems: tuple[Problem, ...]
 
@@ -50,51 +69,43 @@ class Reading:
 class KeysetReader:
     """Keeps what it has read; one thread at a time."""
 
-    def __init__(self, directory: KeysDirectory, times: KeyTimes) -> None:
-        self._directory = directory
+    def __init__(self, keeper: KeysKeeper, times: KeyTimes) -> None:
+        self._keeper = keeper
         self.times = times
         self._good: _Good | None = None
         self._opened: dict[PublicKey, RSAPrivateKey] = {}
 
-    def read(self, latest_expiries: Mapping[Kid, datetime], now: datetime) -> Reading:
-        """The keys as they are now. Raises: Problem, where there was never a good keyset."""
-        on_disk, problems = self._look()
-        keyset = settled(
-            on_disk,
-            latest_expiries,
-            now,
-            longest_lifetime=self.times.longest_lifetime,
-            propagation_period=self.times.propagation_period,
-        )
+    def read(self, heard: Heard | None, now: datetime) -> Reading:
+        """The keys as they are now. Raises: Problem, where there was never a good keyset.
+
+        `heard`: last; without it no key leaves the JWK Set whose moment is not written there.
+        """
+        written, problems = self._look()
+        is_current = not problems
+        keyset = heard.settle(written, self.times) if heard else written
         problems += self._open(keyset, now)
         public_keys = [key.public for key in keyset.keys if key.public in self._opened]
         private_keys = {public.kid: self._opened[public] for public in public_keys}
         return Reading(
-            on_disk=on_disk,
+            written=written,
+            is_current=is_current,
             keys=Keys(keyset=keyset, private_keys=private_keys),
             problems=tuple(problems),
         )
 
     def _look(self) -> tuple[Keyset, list[Problem]]:
-        """The last good keyset, and what is wrong with the one on disk."""
+        """The last good keyset, and what is wrong with the one that is there."""
         good = self._good
-        text = None
         try:
             # The text itself, and not its time and size: a volume that is swapped below a link,
             # or a clock that was set back, may leave those as they were.
-            text = self._directory.keyset_path.read_bytes()
-        except FileNotFoundError as gone:
-            if good:
-                return good.keyset, [_vanished(gone.filename)]
-        except OSError:
-            pass  # `load` tells why.
-        if good and text == good.text:
-            return good.keyset, []
-        try:
-            keyset = self._directory.load()
+            text = self._keeper.text()
+            if good and text == good.text:
+                return good.keyset, []
+            keyset = self._keeper.load()
         except Problem as problem:
             if good:
-                return good.keyset, [problem]
+                return good.keyset, [_vanished(problem)]
             raise
         # Should it have changed in between, then it differs from `text` at the next look.
         self._good = _Good(text=text, keyset=keyset)
@@ -116,14 +127,17 @@ class KeysetReader:
         return problems
 
     def _private_key(self, key: SigningKey) -> RSAPrivateKey:
-        return self._opened.get(key.public) or self._directory.private_key(key)
+        return self._opened.get(key.public) or self._keeper.private_key(key)
 
 
-def _vanished(path: str) -> Problem:
-    return Problem(f"{path} has vanished", hint="put it back; never make a new one in its place")
+def _vanished(problem: Problem) -> Problem:
+    """A keyset was there: nobody shall be told to make the first one."""
+    if isinstance(problem, NoKeyset):
+        return Problem(problem.text, hint="put it back; never make a new one in its place")
+    return problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Good:
-    text: bytes | None
+    text: bytes
     keyset: Keyset

@@ -1,17 +1,17 @@
 """Keeps the keys of a running server current: it looks again and again, and when it is woken."""
 
 import asyncio
-from collections.abc import Mapping
+import math
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import NoReturn, Self
 
+from token_server.alarm import Alarm
 from token_server.problems import Problem
-from token_server.signing.alarm import Alarm
+from token_server.rounds import Rounds
 from token_server.signing.live import LiveKeys
-from token_server.signing.reader import KeysetReader, Reading
+from token_server.signing.reader import Heard, KeysetReader, Reading
 from token_server.signing.tidying import KeysTidier
-from token_server.tokens.model import Kid
 from token_server.tokens.ports import Clock, KeyExpiries
 from token_server.tokens.refusals import TemporarilyUnavailable
 
@@ -29,7 +29,7 @@ class KeysetReload:
         clock: Clock,
         *,
         first: Reading,
-        latest: Mapping[Kid, datetime] | None,
+        heard: Heard | None,
     ) -> None:
         self.live = LiveKeys(
             first.keys,
@@ -40,64 +40,74 @@ class KeysetReload:
         self._expiries = expiries
         self._clock = clock
         self._reading = first
-        self._latest = latest or {}
-        self._latest_is_known = latest is not None
-        self._woken = asyncio.Event()
+        self._heard = heard
+        self._rounds = Rounds(interval_for(reader.times.propagation_period))
+        self._has_looked = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
         self._looks = 0
-        self._looked_at = clock()
+        self._looked_at = -math.inf
         self._astray = Alarm(
             trouble="the keyset cannot be followed; the last good one stays in force",
             over="the keyset is good again",
         )
         self._untidy = Alarm(
-            trouble="the keys directory cannot be put in order",
-            over="the keys directory is in order again",
+            trouble="what is kept of the keys cannot be put in order",
+            over="what is kept of the keys is in order again",
         )
 
     @classmethod
     async def open(cls, reader: KeysetReader, expiries: KeyExpiries, clock: Clock) -> Self:
         """With everything that is needed to begin; the store may come later. Raises: Problem."""
-        latest: Mapping[Kid, datetime] | None = None
+        heard: Heard | None = None
         with suppress(TemporarilyUnavailable):
-            latest = await expiries.latest()
-        # Nothing waits for it yet.
-        reading = reader.read(latest or {}, clock())
+            heard = Heard(at=clock(), latest_expiries=await expiries.latest())
+        reading = await asyncio.to_thread(reader.read, heard, clock())
         for problem in reading.problems:
             raise problem
-        return cls(reader, expiries, clock, first=reading, latest=latest)
+        return cls(reader, expiries, clock, first=reading, heard=heard)
 
-    async def run(self, tidier: KeysTidier) -> NoReturn:
-        """Look, and tidy up, from time to time and whenever woken."""
-        interval = interval_for(self._reader.times.propagation_period).total_seconds()
+    async def follow(self) -> NoReturn:
+        """Look, from time to time and whenever woken."""
         while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(interval):
-                    await self._woken.wait()
-            self._woken.clear()
+            await self._rounds.next()
             await self.look()
+            self._has_looked.set()
+
+    async def keep_tidy(self, tidier: KeysTidier) -> NoReturn:
+        """By what was seen last. It waits for who changes the directory; looking must not."""
+        while True:
+            await self._has_looked.wait()
+            self._has_looked.clear()
             await self.tidy_up(tidier)
 
     def wake(self) -> None:
-        self._woken.set()
+        self._rounds.wake()
 
-    async def catch_up(self) -> None:
-        """Look, unless somebody just did: whoever shows unknown keys shall not keep us busy."""
-        since = self._clock() - self._looked_at
-        if not timedelta(0) <= since < SHORTEST_INTERVAL:
-            await self.look()
+    async def catch_up(self) -> bool:
+        """Look, and say whether anything could be seen.
+
+        Not at once if somebody just did: whoever shows unknown keys shall not keep us busy. A look
+        that began before may have missed what is asked about.
+        """
+        asked = self._looks
+        since = asyncio.get_running_loop().time() - self._looked_at
+        await asyncio.sleep(SHORTEST_INTERVAL.total_seconds() - since)
+        await self._look_since(asked)
+        return self._reading.is_current
 
     async def look(self) -> None:
         """Go by the keyset as it is now. Those who ask meanwhile share the next look."""
-        begun = self._looks
+        await self._look_since(self._looks)
+
+    async def _look_since(self, asked: int) -> None:
         async with self._one_at_a_time:
-            if self._looks > begun:
+            if self._looks > asked:
                 return
             self._looks += 1
-            self._looked_at = self._clock()
+            self._looked_at = asyncio.get_running_loop().time()
             await self._hear()
             # Disks may be slow, and so is opening an encrypted key: that is its purpose.
-            reading = await asyncio.to_thread(self._reader.read, self._latest, self._clock())
+            reading = await asyncio.to_thread(self._reader.read, self._heard, self._clock())
             if reading.keys != self.live.keys:
                 self.live.take(reading.keys)
             self._reading = reading
@@ -105,22 +115,19 @@ class KeysetReload:
 
     async def tidy_up(self, tidier: KeysTidier) -> None:
         """Only where nothing is in doubt."""
-        if self._reading.problems or not self._latest_is_known:
+        if self._reading.problems or self._heard is None:
             return
         problems = []
         try:
-            await asyncio.to_thread(tidier.tidy, self._reading.on_disk, self._latest)
+            await asyncio.to_thread(tidier.tidy, self._reading.written, self._heard)
         except Problem as problem:
             problems.append(problem)
         self._untidy.tell(problems)
 
     async def _hear(self) -> None:
-        # Without a store nothing new is reserved, so what was heard last still holds.
-        try:
-            self._latest = await self._expiries.latest()
-            self._latest_is_known = True
-        except TemporarilyUnavailable:
-            self._latest_is_known = False
+        # What was heard before holds for the keys that all had stopped to sign with by then.
+        with suppress(TemporarilyUnavailable):
+            self._heard = Heard(at=self._clock(), latest_expiries=await self._expiries.latest())
 
 
 def interval_for(propagation_period: timedelta) -> timedelta:

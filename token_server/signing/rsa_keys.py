@@ -67,6 +67,10 @@ def verifying_key(public: PublicKey) -> RSAPublicKey:
     return key
 
 
+def is_half_of(private: RSAPrivateKey, public: PublicKey) -> bool:
+    return numbers_of(private.public_key()) == (public.n, public.e)
+
+
 def thumbprint(public: PublicKey) -> str:
     return RSAKey.import_key(verifying_key(public)).thumbprint()
 

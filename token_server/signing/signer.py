@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 from token_server.signing import jws
 from token_server.signing.lifecycle import Keyset, active, is_published, may_sign
 from token_server.signing.rsa_keys import verifying_key
-from token_server.tokens.model import Kid, UnverifiedToken
+from token_server.tokens.model import TYPES_READ, Kid, TokenType, UnverifiedToken
 from token_server.tokens.refusals import KeyUnknown, SigningKeyMissing
 
 
@@ -20,9 +20,8 @@ class _Snapshot:
     keyset: Keyset
     private_keys: Mapping[Kid, RSAPrivateKey] = field(repr=False)
     verifying_keys: Mapping[Kid, RSAPublicKey]
-    headers: Mapping[Kid, str]
-    kids: Mapping[str, Kid]
-    """By header."""
+    headers: Mapping[tuple[Kid, TokenType], str]
+    by_header: Mapping[str, tuple[Kid, TokenType]]
 
 
 class KeysetSigner:
@@ -35,14 +34,16 @@ class KeysetSigner:
         *,
         grace_period: timedelta,
     ) -> None:
-        headers = {key.kid: jws.header_of(key.kid) for key in keyset.keys}
+        headers = {
+            (key.kid, typ): jws.header_of(key.kid, typ) for key in keyset.keys for typ in TokenType
+        }
         self._grace_period = grace_period
         self._snapshot = _Snapshot(
             keyset=keyset,
             private_keys=private_keys,
             verifying_keys={key.kid: verifying_key(key.public) for key in keyset.keys},
             headers=headers,
-            kids={header: kid for kid, header in headers.items()},
+            by_header={header: of for of, header in headers.items() if of[1] in TYPES_READ},
         )
 
     def signing_kid(self, now: datetime) -> Kid:
@@ -62,12 +63,20 @@ class KeysetSigner:
             return self.signing_kid(now)
         return kid
 
-    def sign(self, claims: Mapping[str, object], *, kid: Kid, now: datetime) -> str:
+    def sign(
+        self,
+        claims: Mapping[str, object],
+        *,
+        kid: Kid,
+        now: datetime,
+        typ: TokenType = TokenType.JWT,
+    ) -> str:
         kid = self.kid_for(kid, now)
-        return jws.write(self._snapshot.headers[kid], claims, self._snapshot.private_keys[kid])
+        header = self._snapshot.headers[kid, typ]
+        return jws.write(header, claims, self._snapshot.private_keys[kid])
 
     def unpack(self, unverified_token: str) -> UnverifiedToken:
-        return jws.unpack(unverified_token, self._snapshot.kids)
+        return jws.unpack(unverified_token, self._snapshot.by_header)
 
     def verify(self, unverified: UnverifiedToken, now: datetime) -> None:
         key = self._snapshot.keyset.find(unverified.kid)

@@ -1,12 +1,15 @@
 """The names of keys. The braces keep all keys of one subject in one cluster slot."""
 
-from token_server.tokens.model import SessionId, Subject
+from token_server.tokens.model import SessionId, Subject, TokenId
 
 SECRET = "token-server:secret"  # noqa: S105 - the name of a key
+# In the cluster slot of the store secret: scripts look at both.
+KEYSET = "{token-server:secret}:keyset"
 KEY_EXPIRIES = "token-server:key-expiries"
 VERIFIERS = "token-server:verifiers"
 ACCOUNTS = "token-server:accounts"
 ATTEMPTS = "token-server:attempts:"
+USED = "token-server:used:"
 PROBE = "token-server:probe"
 BARRIER = "token-server:barrier"
 _ESCAPES = str.maketrans({"%": "%25", "{": "%7B", "}": "%7D"})
@@ -18,6 +21,11 @@ def session(subject: Subject, sid: SessionId) -> str:
 
 def subject_record(subject: Subject) -> str:
     return f"{_tag(subject)}:subject"
+
+
+def revoked(subject: Subject, token_id: TokenId) -> str:
+    """There for as long as an access token that was revoked alone would have lived."""
+    return f"{_tag(subject)}:revoked:{token_id}"
 
 
 def account(name: Subject) -> str:

@@ -64,10 +64,9 @@ class SessionList:
         *values, because = await self._engine.command(
             "HMGET", names.session(subject, sid), *_RECORD
         )
-        present = [value for value in values if value is not None]
-        if len(present) < len(records.FIELDS):
+        session = records.find(subject, sid, values)
+        if session is None:
             return None
-        session = records.read(subject, sid, present)
         return Found(session=session, ended=await self._why_ended(session, because))
 
     async def _why_ended(self, session: Session, because: bytes | None) -> EndReason | None:

@@ -1,13 +1,15 @@
 """Sessions in the store: each method one script or one command, one round trip."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from token_server.store import names, records
-from token_server.store.engine import Engine, Script
+from token_server.store.engine import Argument, Engine, Script
 from token_server.store.memory import StoreMemory
 from token_server.tokens.model import (
+    LEEWAY,
     Attempt,
+    ClientId,
     EndReason,
     Kid,
     NewSession,
@@ -16,26 +18,40 @@ from token_server.tokens.model import (
     Session,
     SessionId,
     Subject,
+    TokenId,
 )
 from token_server.tokens.moments import micros_in, to_micros
-from token_server.tokens.ports import (
+from token_server.tokens.outcomes import (
     AccountBarred,
     Done,
     Ended,
     Ending,
     Expired,
     Handed,
+    Known,
     Late,
+    Misplaced,
     Outcome,
     Reused,
+    Revoked,
     Showing,
     Unknown,
+    Widened,
 )
+from token_server.tokens.ports import RefreshTerms
 
 _BEGIN = Script("record", "begin")
 _REFRESH = Script("record", "refresh")
 _END = Script("record", "end")
 _END_ALL = Script("subject", "end_all")
+_LOOK = Script("record", "look")
+_UNCHANGED: Mapping[bytes, Showing] = {
+    b"misplaced": Misplaced(),
+    b"expired": Expired(),
+    b"widened": Widened(),
+    b"late": Late(),
+    b"refused": Reused(ended=False),
+}
 
 
 class SessionEnds:
@@ -50,24 +66,38 @@ class SessionEnds:
         self._keep = keep
 
     async def end(
-        self, subject: Subject, sid: SessionId, *, because: EndReason, attempt: Attempt
+        self,
+        subject: Subject,
+        sid: SessionId,
+        *,
+        because: EndReason,
+        attempt: Attempt,
+        token_id: TokenId | None = None,
     ) -> Ending:
-        outcome, *values = await self._engine.run(
-            _END, _keys(subject, sid), [sid, because, attempt], durably=True
-        )
-        match outcome:
-            case b"done":
-                return Done()
-            case b"ended":
-                return Ended(because=EndReason(values[0].decode()))
-            case _:
-                return Unknown()
+        keys = _keys(subject, sid)
+        if token_id is not None:
+            keys.append(names.revoked(subject, token_id))
+        return await self._end(keys, [sid, because, attempt, ""])
 
     async def end_all(self, subject: Subject, *, now: datetime) -> None:
         kept = self._keep // timedelta(milliseconds=1)
         await self._engine.run(
             _END_ALL, [names.subject_record(subject)], [to_micros(now), kept], durably=True
         )
+
+    async def _end(self, keys: Sequence[str], arguments: Sequence[Argument]) -> Ending:
+        outcome, *values = await self._engine.run(_END, keys, arguments, durably=True)
+        match outcome:
+            case b"done":
+                return Done()
+            case b"ended":
+                return Ended(because=EndReason(values[0].decode()))
+            case b"misplaced":
+                return Misplaced()
+            case b"revoked":
+                return Revoked()
+            case _:
+                return Unknown()
 
 
 class Sessions(SessionEnds):
@@ -77,13 +107,20 @@ class Sessions(SessionEnds):
         super().__init__(engine, keep=keep)
         self._memory = memory
 
-    async def end(
-        self, subject: Subject, sid: SessionId, *, because: EndReason, attempt: Attempt
+    async def revoke_session(
+        self, token: RefreshToken, *, client_id: ClientId | None, attempt: Attempt
     ) -> Ending:
-        ending = await super().end(subject, sid, because=because, attempt=attempt)
-        if ending == Unknown():
-            await self._memory.check()
-        return ending
+        return await self._end(
+            _keys(token.subject, token.sid),
+            [token.sid, EndReason.REVOKED, attempt, f"={client_id or ''}"],
+        )
+
+    async def revoke_access_token(
+        self, subject: Subject, token_id: TokenId, *, until: datetime
+    ) -> None:
+        gone_at = to_micros(until + LEEWAY) // 1000
+        await self._engine.command("SET", names.revoked(subject, token_id), "", "PXAT", gone_at)
+        await self._engine.make_durable()
 
     async def begin(
         self, new: NewSession, *, policy: Policy, attempt: Attempt, of_account: bool
@@ -97,6 +134,7 @@ class Sessions(SessionEnds):
                 *(new.sid, to_micros(new.began_at), attempt, new.kid),
                 *(int(new.short_term), int(of_account)),
                 *records.lengths(policy),
+                *(new.client_id or "", new.scope or "", "1" if new.reusable else ""),
             ],
             durably=True,
         )
@@ -105,18 +143,44 @@ class Sessions(SessionEnds):
         return records.read(new.subject, new.sid, values)
 
     async def show(
-        self, token: RefreshToken, *, policy: Policy, kid: Kid, attempt: Attempt, now: datetime
+        self,
+        token: RefreshToken,
+        *,
+        terms: RefreshTerms,
+        kid: Kid,
+        attempt: Attempt,
+        now: datetime,
     ) -> Showing:
-        answer = await self._engine.run(
-            _REFRESH,
-            _keys(token.subject, token.sid),
-            [
-                *(token.generation, to_micros(now), attempt, kid),
-                *(micros_in(policy.grace_period), _recovery(policy)),
-                *records.lengths(policy),
-            ],
-        )
+        arguments = _refresh_arguments(token, terms, kid=kid, attempt=attempt, now=now)
+        keys = _keys(token.subject, token.sid)
+        return await self._showing(token, await self._engine.run(_REFRESH, keys, arguments))
+
+    async def foresee(self, token: RefreshToken, *, terms: RefreshTerms, now: datetime) -> Showing:
+        arguments = _refresh_arguments(token, terms, kid=Kid(""), attempt=Attempt(""), now=now)
+        keys = _keys(token.subject, token.sid)
+        answer = await self._engine.run(_REFRESH, keys, [*arguments, "1"])
         return await self._showing(token, answer)
+
+    async def look(self, subject: Subject, *, sid: SessionId | None, token_id: TokenId) -> Known:
+        revoked, ended, *values = await self._engine.run(
+            _LOOK,
+            [*_keys(subject, sid or SessionId("")), names.revoked(subject, token_id)],
+            [],
+        )
+        session = None if sid is None else records.find(subject, sid, values)
+        if session is None:
+            await self._memory.check()
+        return Known(
+            session=session,
+            ended=None if ended is None else EndReason(ended.decode()),
+            revoked=bool(revoked),
+        )
+
+    async def _end(self, keys: Sequence[str], arguments: Sequence[Argument]) -> Ending:
+        ending = await super()._end(keys, arguments)
+        if ending == Unknown():
+            await self._memory.check()
+        return ending
 
     async def _showing(self, token: RefreshToken, answer: Sequence[bytes]) -> Showing:
         outcome, *values = answer
@@ -126,15 +190,13 @@ class Sessions(SessionEnds):
                 return Unknown()
             case b"ended":
                 return Ended(because=EndReason(values[0].decode()))
-            case b"expired":
-                return Expired()
-            case b"late":
-                return Late()
             case b"reused":
                 # Rotations need not wait for the disk: a forgotten one is rolled forward. An end
                 # that was found out must not be forgotten.
                 await self._engine.make_durable()
                 return Reused()
+            case _ if outcome in _UNCHANGED:
+                return _UNCHANGED[outcome]
             case _:
                 session = records.read(token.subject, token.sid, values)
                 return Handed(outcome=Outcome(outcome.decode()), session=session)
@@ -142,6 +204,18 @@ class Sessions(SessionEnds):
 
 def _keys(subject: Subject, sid: SessionId) -> list[str]:
     return [names.session(subject, sid), names.subject_record(subject)]
+
+
+def _refresh_arguments(
+    token: RefreshToken, terms: RefreshTerms, *, kid: Kid, attempt: Attempt, now: datetime
+) -> list[Argument]:
+    policy = terms.policy
+    return [
+        *(token.generation, to_micros(now), attempt, kid),
+        *(micros_in(policy.grace_period), _recovery(policy)),
+        *records.lengths(policy),
+        *(terms.client_id or "", " ".join(terms.scope), terms.on_reuse),
+    ]
 
 
 def _recovery(policy: Policy) -> int:

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
+from itertools import islice
 from typing import NoReturn
 
 from token_server.store import names
@@ -63,7 +64,7 @@ class Verifiers:
     async def write_down(self, now: datetime) -> None:
         """Raises: StoreUnavailable, which loses a few sightings and nothing else."""
         seen, self._seen = self._seen, {}
-        by_name = dict(_named(seen))
+        by_name = dict(islice(_named(seen), MOST))
         if by_name:
             pairs = [
                 word
@@ -91,10 +92,16 @@ def _named(seen: Mapping[str, Mapping[str, Kid]]) -> Iterator[tuple[str, Kid]]:
 
 def network_of(address: str) -> str:
     """The part of an address that verifiers of one house are likely to share."""
-    with suppress(ValueError):
-        prefix = 24 if ip_address(address).version == 4 else 48  # noqa: PLR2004 - IP's versions
-        return str(ip_network(f"{address}/{prefix}", strict=False))
-    return "unknown"
+    try:
+        known = ip_address(address)
+    except ValueError:
+        return "unknown"
+    if isinstance(known, IPv6Address):
+        if known.ipv4_mapped is None:
+            return str(ip_network((known, 48), strict=False))
+        # As a socket for both shows it (RFC 4291 §2.5.5.2).
+        known = known.ipv4_mapped
+    return str(ip_network((known, 24), strict=False))
 
 
 def _printable(user_agent: str) -> str:

@@ -27,8 +27,9 @@ class TokenIds:
     def of_refresh_token(self, sid: SessionId, generation: int) -> TokenId:
         return self._derive("refresh", sid, generation)
 
-    def of_access_token(self, sid: SessionId, generation: int) -> TokenId:
-        return self._derive("access", sid, generation)
+    def of_access_token(self, sid: SessionId, generation: int, *, variation: str = "") -> TokenId:
+        """`variation` sets apart what else is issued for one generation."""
+        return self._derive("access", sid, generation, variation)
 
     def is_refresh_token(self, token_id: str, sid: SessionId, generation: int) -> bool:
         """Whether we derived this id; compared in constant time."""
@@ -37,9 +38,10 @@ class TokenIds:
             self.of_refresh_token(sid, generation).encode(),
         )
 
-    def _derive(self, kind: str, sid: SessionId, generation: int) -> TokenId:
+    def _derive(self, kind: str, sid: SessionId, generation: int, variation: str = "") -> TokenId:
+        named = f"{kind}:{sid}:{generation}"
         inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(f"{kind}:{sid}:{generation}".encode())
+        inner.update((f"{named}:{variation}" if variation else named).encode())
         outer.update(inner.digest())
         return TokenId(_uuid4(outer.hexdigest()))
 

@@ -9,6 +9,7 @@ Subject = NewType("Subject", str)
 SessionId = NewType("SessionId", str)
 TokenId = NewType("TokenId", str)
 Kid = NewType("Kid", str)
+ClientId = NewType("ClientId", str)
 Attempt = NewType("Attempt", str)
 
 LEEWAY = timedelta(seconds=30)
@@ -54,6 +55,12 @@ class Session:
     access_token_expires_at: datetime
     refresh_token_expires_at: datetime
     kid: Kid
+    client_id: ClientId | None = None
+    """Whose it is; None: anybody's who holds its token."""
+    reusable: bool = False
+    """Whether a refresh hands back the refresh token that was shown."""
+    scope: str | None = None
+    """The most that its access tokens may say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +72,9 @@ class NewSession:
     short_term: bool
     kid: Kid
     began_at: datetime
+    client_id: ClientId | None = None
+    reusable: bool = False
+    scope: str | None = None
 
 
 class EndReason(StrEnum):
@@ -72,6 +82,8 @@ class EndReason(StrEnum):
 
     LOGOUT = "logout"
     OPERATOR = "operator"
+    REVOKED = "revoked"
+    """By its client, which showed one of its refresh tokens (RFC 7009)."""
     REUSE = "reuse"
     ALL_ENDED = "all_ended"
     """Covered by the subject's "not before": all its sessions were ended at once."""
@@ -86,6 +98,31 @@ class TokenPair:
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
     session: Session
+    scope: str | None = None
+    """Of the access token, parted by one space; None: it has none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedAccessToken:
+    """An access token that comes alone."""
+
+    access_token: str = field(repr=False)
+    issued_at: datetime
+    expires_at: datetime
+    scope: str | None
+
+
+class TokenType(StrEnum):
+    """The header's `typ`."""
+
+    JWT = "JWT"
+    AT_JWT = "at+jwt"
+    """An access token of RFC 9068."""
+    INTROSPECTION = "token-introspection+jwt"
+    """RFC 9701: an answer about a token, and never itself read as one."""
+
+
+TYPES_READ = (TokenType.JWT, TokenType.AT_JWT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +131,7 @@ class UnverifiedToken:
 
     compact: str = field(repr=False)
     kid: Kid
+    typ: TokenType
     unverified_claims: dict[str, object] = field(repr=False)
 
 
@@ -110,12 +148,21 @@ class RefreshToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessToken:
-    """The claims of an access token that decide something."""
+    """What an access token says, whichever shape it has."""
 
+    typ: TokenType
     subject: Subject
-    sid: SessionId
+    sid: SessionId | None
+    """None: it belongs to no session, as a client's own."""
     token_id: TokenId
     """Its `jti`."""
+    audience: tuple[str, ...]
+    client_id: ClientId | None
+    scope: str | None
+    actors: tuple[str, ...] = ()
+    """Who acts for the subject, and for whom those acted before (RFC 8693 §4.1)."""
+    issued_at: datetime
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,10 @@ def to_seconds(moment: datetime) -> int:
     return (moment - EPOCH) // _SECOND
 
 
+def from_seconds(seconds: int) -> datetime:
+    return EPOCH + seconds * _SECOND
+
+
 def to_micros(moment: datetime) -> int:
     return (moment - EPOCH) // _MICROSECOND
 

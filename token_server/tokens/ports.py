@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from token_server.tokens.clients import OnReuse
 from token_server.tokens.model import (
     Account,
     Attempt,
+    ClientId,
     EndReason,
     Kid,
     NewSession,
@@ -17,9 +19,11 @@ from token_server.tokens.model import (
     Session,
     SessionId,
     Subject,
-    TokenPair,
+    TokenId,
+    TokenType,
     UnverifiedToken,
 )
+from token_server.tokens.outcomes import AccountBarred, Ending, Known, Showing
 
 
 class Clock(Protocol):
@@ -45,7 +49,14 @@ class Signer(Protocol):
     def kid_for(self, kid: Kid, now: datetime) -> Kid:
         """That key, or the active one where that key may no longer sign."""
 
-    def sign(self, claims: Mapping[str, object], *, kid: Kid, now: datetime) -> str:
+    def sign(
+        self,
+        claims: Mapping[str, object],
+        *,
+        kid: Kid,
+        now: datetime,
+        typ: TokenType = TokenType.JWT,
+    ) -> str:
         """A compact JWS by the key that `kid_for` names."""
 
     def unpack(self, unverified_token: str) -> UnverifiedToken:
@@ -65,8 +76,8 @@ class Signer(Protocol):
 
 
 class KeysetWatch(Protocol):
-    async def catch_up(self) -> None:
-        """See whether the signer's keyset has changed. Never raises: what there was stays."""
+    async def catch_up(self) -> bool:
+        """Have all changes before this call seen; False: they cannot be, what there was stays."""
 
 
 class KeyExpiries(Protocol):
@@ -85,60 +96,16 @@ class KeyExpiries(Protocol):
         """What all servers of the store have recorded. Raises: StoreUnavailable."""
 
 
-class Outcome(StrEnum):
-    """What showing a refresh token led to, where it led to a pair (design: session)."""
-
-    ROTATED = "rotated"
-    ROLLED_FORWARD = "rolled_forward"
-    REPEATED = "repeated"
-    RECOVERED = "recovered"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Handed:
-    """The session's current pair is to be handed out, as this record has it."""
+class RefreshTerms:
+    """By what a refresh token that is shown is judged."""
 
-    outcome: Outcome
-    session: Session
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reused:
-    """Spent, and shown when it may not be: the session has been ended in the same step."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Late:
-    """It arrived so long before the current pair was issued that nobody can say what it was."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    because: EndReason
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expired:
-    """The session's current refresh token has expired, whatever the one that was shown says."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unknown:
-    """No such session: never begun here, or forgotten after its last token expired."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
-    """The session was live, and this call has ended it."""
-
-
-Showing = Handed | Late | Reused | Ended | Expired | Unknown
-Ending = Done | Ended | Unknown
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountBarred:
-    """Its account is disabled or gone, so no session began."""
+    policy: Policy
+    client_id: ClientId | None = None
+    """Who asks."""
+    scope: tuple[str, ...] = ()
+    """What is asked for."""
+    on_reuse: OnReuse = OnReuse.END
 
 
 class SessionStore(Protocol):
@@ -160,7 +127,13 @@ class SessionStore(Protocol):
         """
 
     async def show(
-        self, token: RefreshToken, *, policy: Policy, kid: Kid, attempt: Attempt, now: datetime
+        self,
+        token: RefreshToken,
+        *,
+        terms: RefreshTerms,
+        kid: Kid,
+        attempt: Attempt,
+        now: datetime,
     ) -> Showing:
         """Decide what a genuine refresh token leads to, and remember it, in one round trip.
 
@@ -169,10 +142,43 @@ class SessionStore(Protocol):
         Raises: StoreMemoryLost.
         """
 
+    async def foresee(self, token: RefreshToken, *, terms: RefreshTerms, now: datetime) -> Showing:
+        """What `show` would answer now; changes nothing.
+
+        Raises: StoreMemoryLost.
+        """
+
     async def end(
-        self, subject: Subject, sid: SessionId, *, because: EndReason, attempt: Attempt
+        self,
+        subject: Subject,
+        sid: SessionId,
+        *,
+        because: EndReason,
+        attempt: Attempt,
+        token_id: TokenId | None = None,
     ) -> Ending:
         """End one session. Of all callers exactly one gets Done.
+
+        `token_id` is the access token by which it is ended: never by a revoked one.
+
+        Raises: StoreMemoryLost.
+        """
+
+    async def revoke_session(
+        self, token: RefreshToken, *, client_id: ClientId | None, attempt: Attempt
+    ) -> Ending:
+        """End the session of a genuine refresh token, unless another client's.
+
+        Raises: StoreMemoryLost.
+        """
+
+    async def revoke_access_token(
+        self, subject: Subject, token_id: TokenId, *, until: datetime
+    ) -> None:
+        """Remember, until it has expired, that this one is revoked."""
+
+    async def look(self, subject: Subject, *, sid: SessionId | None, token_id: TokenId) -> Known:
+        """What is known of a token's session, and of an access token's own revocation.
 
         Raises: StoreMemoryLost.
         """
@@ -219,6 +225,16 @@ class AttemptLimiter(Protocol):
         """Take back what was counted: the attempt was good, or was not made."""
 
 
+class SingleUse(Protocol):
+    """What is good once, on all servers of one store. Raises StoreUnavailable."""
+
+    async def spend(self, *name: str, keep: timedelta) -> bool:
+        """Of all callers, for that long, exactly one gets True; durable before it returns.
+
+        Raises: StoreMemoryLost.
+        """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JwkSetDocument:
     """The JWK Set as served (RFC 7517 §5), built once per change."""
@@ -242,32 +258,6 @@ class VerifierLog(Protocol):
         """Note who has the set with this key now; never waits, and costs next to nothing."""
 
 
-class Readiness(Protocol):
-    async def __call__(self) -> None:
-        """Raises: TemporarilyUnavailable, where keyset or store cannot be used."""
-
-
-class LogIn(Protocol):
-    async def __call__(self, name: str, password: str, *, peer: str) -> Subject:
-        """The subject whose name and password these are.
-
-        Raises: AccountUnknown, PasswordWrong, AccountDisabled, TooManyAttempts, Overloaded,
-        StoreUnavailable. The first two take the same time.
-        """
-
-
-class Tokens(Protocol):
-    """What the wire may ask for: see rules.py."""
-
-    async def issue(
-        self, subject: Subject, *, short_term: bool, of_account: bool
-    ) -> TokenPair: ...
-
-    async def refresh(self, unverified_token: str) -> TokenPair: ...
-
-    async def log_out(self, unverified_token: str) -> None: ...
-
-
 class Fact(StrEnum):
     """What the audit log speaks of."""
 
@@ -277,8 +267,12 @@ class Fact(StrEnum):
     ROLLED_FORWARD = "rolled_forward"
     REPEATED = "repeated"
     RECOVERED = "recovered"
+    KEPT = "kept"
     REUSED = "reused"
     REFUSED = "refused"
+    ACCESS_TOKEN_ISSUED = "access_token_issued"  # noqa: S105 - the name of a fact
+    ACCESS_TOKEN_EXCHANGED = "access_token_exchanged"  # noqa: S105 - the name of a fact
+    ACCESS_TOKEN_REVOKED = "access_token_revoked"  # noqa: S105 - the name of a fact
     SESSION_ENDED = "session_ended"
     SESSIONS_ENDED = "sessions_ended"
     ACCOUNT_ADDED = "account_added"

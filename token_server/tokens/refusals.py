@@ -3,25 +3,32 @@
     Refusal
     ├── RequestRefused              the request itself is no good
     │   ├── RequestMalformed          incomplete, repeated member, undecodable
+    │   │   └── MembersRefused          those that are missing or no text, by name
     │   ├── GrantUnsupported
     │   ├── BodyTooLarge
     │   ├── MediaTypeUnsupported
+    │   ├── ScopeRefused              it goes beyond what may be asked for
+    │   ├── TargetRefused             a resource or audience that may not be asked for
+    │   ├── GrantNotAllowed           a known grant that this client may not use
     │   ├── MethodNotAllowed
     │   └── PathUnknown
     ├── TokenRefused                the token is no good; a caller never learns why
     │   ├── TokenMissing  TokenMalformed  TokenForged  KeyUnknown  TokenMisplaced
     │   ├── TokenNotYetValid
-    │   ├── SessionUnknown  SessionEnded  TokenReused
+    │   ├── SessionUnknown  SessionEnded  TokenReused  TokenSpent  TokenRevoked
+    │   ├── AssertionRefused          another issuer's, as a grant
     │   └── TokenExpired              the one difference a caller is told
+    ├── ClientRefused               client authentication failed; a caller never learns why
     ├── LoginRefused                AccountUnknown  PasswordWrong  AccountDisabled
     ├── TooManyAttempts
     ├── TemporarilyUnavailable      StoreUnavailable  StoreMemoryLost  SigningKeyMissing
-    │                               RequestLate  ClockBehind  Overloaded
+    │                               KeysetAstray  RequestLate  ClockBehind  Overloaded
     └── InternalFault               a fault of ours
 
 A class's `reason` and `ids` go to the audit line; its text goes nowhere.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import ClassVar, Self
 
@@ -57,8 +64,34 @@ class RequestMalformed(RequestRefused):
         self.fault = fault
 
 
+class MembersRefused(RequestMalformed):
+    """`faults` says by member what is wrong with it, in constant words."""
+
+    reason = "members_refused"
+
+    def __init__(self, faults: Mapping[str, str]) -> None:
+        super().__init__(" ".join(faults.values()))
+        self.faults = faults
+
+
 class GrantUnsupported(RequestRefused):
     reason = "grant_unsupported"
+
+
+class GrantNotAllowed(RequestRefused):
+    reason = "grant_not_allowed"
+
+
+class ScopeRefused(RequestRefused):
+    """RFC 6749 §5.2, invalid_scope."""
+
+    reason = "scope_refused"
+
+
+class TargetRefused(RequestRefused):
+    """RFC 8707 §2, invalid_target."""
+
+    reason = "target_refused"
 
 
 class BodyTooLarge(RequestRefused):
@@ -104,7 +137,7 @@ class KeyUnknown(TokenRefused):
 
 
 class TokenMisplaced(TokenRefused):
-    """An access token where a refresh token belongs, the reverse, or another issuer's."""
+    """An access token where a refresh token belongs, the reverse, another issuer's or client's."""
 
     reason = "token_misplaced"
 
@@ -133,6 +166,38 @@ class TokenReused(TokenRefused):
     """A spent token shown when it may not be: its session has just been ended."""
 
     reason = "token_reused"
+
+
+class TokenSpent(TokenRefused):
+    """As TokenReused, but its client is of the milder policy: its session goes on."""
+
+    reason = "token_spent"
+
+
+class TokenRevoked(TokenRefused):
+    """An access token that was revoked alone (RFC 7009); its session may go on."""
+
+    reason = "token_revoked"
+
+
+class AssertionRefused(TokenRefused):
+    """`because` is for the audit line, in constant words."""
+
+    reason = "assertion_refused"
+
+    def __init__(self, because: str) -> None:
+        super().__init__(because)
+        self.about(because=because)
+
+
+class ClientRefused(Refusal):
+    """`because` is for the audit line, in constant words: a caller is told nothing of it."""
+
+    reason = "client_refused"
+
+    def __init__(self, because: str) -> None:
+        super().__init__(because)
+        self.about(because=because)
 
 
 class LoginRefused(Refusal):
@@ -182,6 +247,12 @@ class SigningKeyMissing(TemporarilyUnavailable):
     """The active key's private half is not in our hands."""
 
     reason = "signing_key_missing"
+
+
+class KeysetAstray(TemporarilyUnavailable):
+    """Signed with a key that we do not know, while we cannot see what keys there are."""
+
+    reason = "keyset_astray"
 
 
 class RequestLate(TemporarilyUnavailable):

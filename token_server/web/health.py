@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from token_server.tokens.ports import Readiness
+from token_server.tokens.services import Readiness
 from token_server.web.wire import json_answer
 
 

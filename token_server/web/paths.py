@@ -14,11 +14,11 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Methods:
-    """The handlers of one path by method; who serves GET serves HEAD."""
+    """The handlers of one path by method; who serves GET serves HEAD, as a rule."""
 
-    def __init__(self, **handlers: Handler) -> None:
+    def __init__(self, *, head: bool = True, **handlers: Handler) -> None:
         self._handlers = dict(handlers)
-        if "GET" in handlers:
+        if head and "GET" in handlers:
             self._handlers["HEAD"] = handlers["GET"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -31,12 +31,25 @@ class Methods:
         await answer(scope, receive, send)
 
 
-class Paths:
-    """Each path and who serves it: looked up, not searched for.
+class OneSpelling:
+    """Serves doubled and trailing slashes as if they were not there.
 
-    Doubled and trailing slashes are as if they were not there. Never by a redirect: a redirected
-    POST loses its body.
+    Never by a redirect: a redirected POST loses its body.
     """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path = one_spelling(scope["path"])
+            if path != scope["path"]:
+                scope = {**scope, "path": path}
+        await self._app(scope, receive, send)
+
+
+class PathTable:
+    """Each path and who serves it: looked up, not searched for."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self._served: dict[str, ASGIApp] = {route.path: route.app for route in routes}
@@ -45,8 +58,7 @@ class Paths:
         if scope["type"] != "http":
             await Router()(scope, receive, send)  # Starting and stopping: nothing to do.
             return
-        path = scope["path"]
-        app = self._served.get(path) or self._served.get(one_spelling(path))
+        app = self._served.get(scope["path"])
         if app is None:
             raise PathUnknown
         await app(scope, receive, send)

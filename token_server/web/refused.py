@@ -6,10 +6,10 @@ from starlette.responses import Response
 
 from token_server.tokens.ports import Audit, Fact
 from token_server.tokens.refusals import Refusal, RequestMalformed, TokenReused
-from token_server.web.dialects.dialect import Dialect
+from token_server.web.dialects.dialect import Spelling
 
 
-def refused(refusal: Refusal, *, dialect: Dialect, audit: Audit, peer: str) -> Response:
+def refused(refusal: Refusal, *, dialect: Spelling, audit: Audit, peer: str) -> Response:
     """Record the true reason, and answer what a caller may know of it."""
     instance = new_instance()
     told: dict[str, str | int] = {

@@ -1,6 +1,7 @@
 """The last rim: what no endpoint has answered becomes an answer here, and faults are logged."""
 
 import traceback
+from collections.abc import Mapping
 from contextlib import suppress
 
 import structlog
@@ -10,14 +11,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from token_server.tokens.refusals import InternalFault, Refusal
 from token_server.web.dialects import camel
+from token_server.web.dialects.dialect import Refuse
 from token_server.web.refused import new_instance
 
 log = structlog.get_logger(__name__)
 
 
 class Rim:
-    def __init__(self, app: ASGIApp) -> None:
+    """Each path's refusals are written as `refuse_at` has it, all others in the camel spelling."""
+
+    def __init__(self, app: ASGIApp, *, refuse_at: Mapping[str, Refuse] | None = None) -> None:
         self._app = app
+        self._refuse_at = refuse_at or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -36,16 +41,17 @@ class Rim:
             # Nothing was done, and nobody is there to read it; the server wants an answer.
             await Response(status_code=400)(scope, receive, send)
         except Exception as fault:  # noqa: BLE001 - the one place where all of them end
-            answer = _answer_to(fault)
+            refuse = self._refuse_at.get(scope.get("path", ""), camel.refuse)
+            answer = _answer_to(fault, refuse)
             # An answer cut short says by itself that it failed: the server closes the connection.
             if not begun:
                 await answer(scope, receive, send)
 
 
-def _answer_to(fault: Exception) -> Response:
+def _answer_to(fault: Exception, refuse: Refuse) -> Response:
     instance = new_instance()
     if isinstance(fault, Refusal):
-        return camel.refuse(fault, instance=instance)
+        return refuse(fault, instance=instance)
     # Nobody reading the log is no reason to leave the client without an answer.
     with suppress(OSError, ValueError):
         log.error(
@@ -54,7 +60,7 @@ def _answer_to(fault: Exception) -> Response:
             instance=instance,
             traceback="".join(_frames(fault)),
         )
-    return camel.refuse(InternalFault(), instance=instance)
+    return refuse(InternalFault(), instance=instance)
 
 
 def _frames(fault: BaseException) -> list[str]:

@@ -6,22 +6,44 @@ from dataclasses import dataclass
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from token_server.tokens.ports import (
-    Audit,
-    Clock,
-    JwkSet,
+from token_server.tokens.ports import Audit, Clock, JwkSet, VerifierLog
+from token_server.tokens.profiles import Profiles
+from token_server.tokens.services import (
+    Assertions,
+    ClientAuthentication,
+    ClientRegistry,
     LogIn,
     Readiness,
     Tokens,
-    VerifierLog,
 )
+from token_server.web.clients import Callers
+from token_server.web.cors import Cors
+from token_server.web.dialects import json_body, request_header
+from token_server.web.dialects.dialect import Paths, ProfileDialect
+from token_server.web.exchange import Exchange
+from token_server.web.grants import Grants
 from token_server.web.health import Ready, live
+from token_server.web.introspect import Introspect
 from token_server.web.logout import LogOut
-from token_server.web.paths import Methods, Paths
+from token_server.web.metadata import MetadataEndpoint, paths_of
+from token_server.web.openapi.document import document
+from token_server.web.openapi.public_paths import OPENAPI, PAGE
+from token_server.web.openapi.served import described_for_machines, described_for_people
+from token_server.web.paths import Methods, OneSpelling, PathTable
+from token_server.web.profiled import ProfiledEndpoint
 from token_server.web.repeats import RepeatedRefusals
+from token_server.web.revoke import Revoke
 from token_server.web.rim import Rim
+from token_server.web.standard import StandardEndpoint
 from token_server.web.token import TokenEndpoint
 from token_server.web.well_known import JwkSetEndpoint
+
+# Introspection is for resource servers; what anybody may read says so by itself.
+_FORM_PATHS_OF_BROWSERS = {
+    "/api/oauth2/token": ("POST", "DELETE"),
+    "/api/oauth2/logout": ("POST",),
+    "/api/oauth2/revoke": ("POST",),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +52,10 @@ class Doors:
 
     tokens: Tokens
     log_in: LogIn
+    clients: ClientRegistry
+    authentication: ClientAuthentication
+    assertions: Assertions
+    issuer: str
     audit: Audit
     jwk_set: JwkSet
     verifiers: VerifierLog
@@ -37,29 +63,98 @@ class Doors:
     clock: Clock
     dialects: Collection[str]
     """Those that are switched on."""
+    reusable: Collection[str]
+    """Those whose log-ins begin sessions that keep their refresh token."""
+    profiles: Profiles
+    cors_origins: Collection[str]
+    """Those that may ask from a browser."""
 
 
 def build_app(doors: Doors) -> ASGIApp:
     """The whole web room as one ASGI app; it owns no resource and has nothing to close."""
-    return Rim(Paths(_routes(doors)))
+    paths = _profile_paths(doors)
+    refuse_at = {path: one.refuse for path, methods in paths.items() for one in methods.values()}
+    asked_by_browsers = {path: tuple(methods) for path, methods in paths.items()}
+    if "form" in doors.dialects:
+        asked_by_browsers |= _FORM_PATHS_OF_BROWSERS
+    rim = Rim(PathTable(all_routes(doors)), refuse_at=refuse_at)
+    return OneSpelling(Cors(rim, origins=doors.cors_origins, methods_at=asked_by_browsers))
 
 
-def _routes(doors: Doors) -> list[Route]:
-    token = TokenEndpoint(
-        tokens=doors.tokens,
-        log_in=doors.log_in,
-        audit=doors.audit,
-        repeats=RepeatedRefusals(doors.clock),
+def _profile_paths(doors: Doors) -> Paths:
+    """The dialects that tell of the subject, a line each."""
+    dialects = {
+        "json": json_body.PATHS,
+        "header": request_header.paths(doors.clock),
+    }
+    return {
+        path: methods
+        for name, paths in dialects.items()
+        if name in doors.dialects
+        for path, methods in paths.items()
+    }
+
+
+def all_routes(doors: Doors) -> list[Route]:
+    exchange = Exchange(
+        tokens=doors.tokens, log_in=doors.log_in, repeats=RepeatedRefusals(doors.clock)
     )
-    log_out = LogOut(tokens=doors.tokens, audit=doors.audit)
     jwk_set = JwkSetEndpoint(jwk_set=doors.jwk_set, verifiers=doors.verifiers, clock=doors.clock)
-    form = [
-        Route("/api/oauth2/token", Methods(POST=token, DELETE=log_out)),
-        Route("/api/oauth2/logout", Methods(POST=log_out)),
-    ]
     return [
-        *(form if "form" in doors.dialects else []),
+        *_profiled(doors, exchange),
+        *(_form(doors, exchange) if "form" in doors.dialects else []),
         Route("/.well-known/jwks.json", Methods(GET=jwk_set)),
         Route("/livez", Methods(GET=live)),
         Route("/readyz", Methods(GET=Ready(doors.readiness))),
+        *_described(doors),
+    ]
+
+
+def _described(doors: Doors) -> list[Route]:
+    described = document(
+        issuer=doors.issuer,
+        dialects=doors.dialects,
+        with_clients=doors.clients.is_there,
+        metadata_at=paths_of(doors.issuer),
+    )
+    return [
+        Route(OPENAPI, Methods(GET=described_for_machines(described))),
+        Route(PAGE, Methods(GET=described_for_people(described))),
+    ]
+
+
+def _form(doors: Doors, exchange: Exchange) -> list[Route]:
+    """The form dialect, and the standards that only its RFC 6749 spelling can have use for."""
+    callers = Callers(authenticate=doors.authentication, clients=doors.clients, clock=doors.clock)
+    grants = Grants(tokens=doors.tokens, exchange=exchange, assertions=doors.assertions)
+    token = TokenEndpoint(exchange=exchange, grants=grants, callers=callers, audit=doors.audit)
+    log_out = LogOut(tokens=doors.tokens, audit=doors.audit)
+    revoke = StandardEndpoint(Revoke(doors.tokens), callers=callers, audit=doors.audit)
+    introspect = StandardEndpoint(Introspect(doors.tokens), callers=callers, audit=doors.audit)
+    metadata = MetadataEndpoint(issuer=doors.issuer, clients=doors.clients)
+    # Nobody could be told anything where nobody is registered.
+    introspection = [Route("/api/oauth2/introspect", Methods(POST=introspect))]
+    return [
+        Route("/api/oauth2/token", Methods(POST=token, DELETE=log_out)),
+        Route("/api/oauth2/logout", Methods(POST=log_out)),
+        Route("/api/oauth2/revoke", Methods(POST=revoke)),
+        *(introspection if doors.clients.is_there else []),
+        *(Route(path, Methods(GET=metadata)) for path in paths_of(doors.issuer)),
+    ]
+
+
+def _profiled(doors: Doors, exchange: Exchange) -> list[Route]:
+    def endpoint(dialect: ProfileDialect) -> ProfiledEndpoint:
+        return ProfiledEndpoint(
+            dialect,
+            exchange=exchange,
+            profiles=doors.profiles,
+            audit=doors.audit,
+            reusable=dialect.name in doors.reusable,
+        )
+
+    return [
+        # Whoever asks with HEAD would spend a token and be told nothing.
+        Route(path, Methods(head=False, **{name: endpoint(one) for name, one in methods.items()}))
+        for path, methods in _profile_paths(doors).items()
     ]

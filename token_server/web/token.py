@@ -1,67 +1,74 @@
-"""The token endpoint: read once, pick the dialect, one call, write the answer."""
+"""The token endpoint: read once, pick the spelling, one call, write the answer."""
 
 from starlette.requests import Request
 from starlette.responses import Response
 from structlog.contextvars import bound_contextvars
 
+from token_server.tokens.clients import Grant
 from token_server.tokens.model import TokenPair
-from token_server.tokens.ports import Audit, LogIn, Tokens
-from token_server.tokens.refusals import Refusal, TokenRefused
-from token_server.web.dialects import camel, rfc6749
-from token_server.web.dialects.dialect import Dialect, LogInRequest, RefreshRequest
+from token_server.tokens.ports import Audit
+from token_server.tokens.refusals import Refusal
+from token_server.web.clients import Callers, naming
+from token_server.web.dialects import camel, rfc6749, standard_form
+from token_server.web.dialects.dialect import LogInRequest, RefreshRequest, Spelling
 from token_server.web.dialects.form import names_grant
+from token_server.web.exchange import Exchange
+from token_server.web.grants import Grants
 from token_server.web.refused import refused
-from token_server.web.repeats import RepeatedRefusals
-from token_server.web.wire import Fields, check_still_there, peer_of, read_fields
+from token_server.web.wire import Fields, check_still_there, comparable, peer_of, read_fields
 
 
 class TokenEndpoint:
-    """Exchanges a refresh token, or a user name and a password, for a pair."""
+    """Exchanges what a grant consists of for a pair, or for an access token alone."""
 
     def __init__(
-        self, *, tokens: Tokens, log_in: LogIn, audit: Audit, repeats: RepeatedRefusals
+        self, *, exchange: Exchange, grants: Grants, callers: Callers, audit: Audit
     ) -> None:
-        self._tokens = tokens
-        self._log_in = log_in
+        self._exchange = exchange
+        self._grants = grants
+        self._callers = callers
         self._audit = audit
-        self._repeats = repeats
 
     async def __call__(self, request: Request) -> Response:
         peer = peer_of(request)
-        dialect = camel.DIALECT
+        spelling: Spelling = camel.DIALECT
         try:
             fields = await read_fields(request)
-            dialect = spelling_of(fields)
+            spelling = spelling_of(fields)
             await check_still_there(request)
             # The facts that the rules record say by this how the server was spoken to.
-            with bound_contextvars(**dialect.told, peer=peer):
-                return dialect.render(await self._pair(fields, dialect, peer))
+            with bound_contextvars(**spelling.told, peer=peer):
+                if spelling is camel.DIALECT:
+                    return camel.render(await self._pair(fields, peer))
+                return await self._granted(request, fields, peer)
         except Refusal as refusal:
-            return refused(refusal, dialect=dialect, audit=self._audit, peer=peer)
+            return refused(refusal, dialect=spelling, audit=self._audit, peer=peer)
 
-    async def _pair(self, fields: Fields, dialect: Dialect, peer: str) -> TokenPair:
-        match dialect.parse(fields):
+    async def _pair(self, fields: Fields, peer: str) -> TokenPair:
+        match camel.DIALECT.parse(fields):
             case RefreshRequest(refresh_token=refresh_token):
-                return await self._refresh(refresh_token)
-            case LogInRequest() as asked:
-                subject = await self._log_in(asked.name, asked.password, peer=peer)
-                return await self._tokens.issue(
-                    subject, short_term=asked.short_term, of_account=True
-                )
+                return await self._exchange.refresh(refresh_token)
+            case LogInRequest() as who:
+                return await self._exchange.log_in(who, peer=peer)
 
-    async def _refresh(self, refresh_token: str) -> TokenPair:
-        self._repeats.check(refresh_token)
-        try:
-            return await self._tokens.refresh(refresh_token)
-        except TokenRefused:
-            self._repeats.note(refresh_token)
-            raise
+    async def _granted(self, request: Request, fields: Fields, peer: str) -> Response:
+        form = standard_form.read(fields)
+        client = await self._callers(request, form)
+        with naming(client):
+            if client:
+                return await self._grants.of(client, form, peer=peer)
+            clients_known = self._callers.are_known
+            return await self._grants.anonymously(form, peer=peer, clients_known=clients_known)
 
 
-def spelling_of(fields: Fields) -> Dialect:
+def spelling_of(fields: Fields) -> Spelling:
     """The name of the grant member tells: with an underscore it is RFC 6749's.
 
     Told before anything is refused, so that each client reads its refusals in its own spelling.
     """
-    name = next((name for name, _ in fields if names_grant(name)), "")
-    return rfc6749.DIALECT if "_" in name else camel.DIALECT
+    name, grant = next(((name, value) for name, value in fields if names_grant(name)), ("", ""))
+    if "_" not in name:
+        return camel.DIALECT
+    if comparable(grant) == comparable(Grant.TOKEN_EXCHANGE):
+        return rfc6749.EXCHANGE
+    return rfc6749.SPELLING

@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from token_server import strict_json
 from token_server.tokens.refusals import BodyTooLarge, MediaTypeUnsupported, RequestMalformed
 
 MAX_BODY_BYTES = 64 * 1024
@@ -25,6 +27,15 @@ IS_GONE = "token_server.is_gone"
 
 Fields = Sequence[tuple[str, str]]
 """The members of a form as they were sent: names and values, decoded, in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A request as it was sent, read once."""
+
+    headers: Headers = field(repr=False)
+    query: str = field(repr=False)
+    body: bytes = field(repr=False)
 
 
 def peer_of(request: Request) -> str:
@@ -59,6 +70,11 @@ async def read_body(request: Request) -> bytes:
     return bytes(body)
 
 
+async def read_sent(request: Request) -> Sent:
+    """Raises: BodyTooLarge, ClientDisconnect."""
+    return Sent(headers=request.headers, query=request.url.query, body=await read_body(request))
+
+
 async def read_fields(request: Request) -> Fields:
     """Read the body as a form.
 
@@ -68,10 +84,30 @@ async def read_fields(request: Request) -> Fields:
     return parse_fields(await read_body(request))
 
 
-def check_form(headers: Headers) -> None:
-    """A form, or no word about what it is.
+def read_members(sent: Sent) -> Mapping[str, object]:
+    """Read the body as one JSON object; members that are null or "" count as absent.
 
-    A charset parameter is no matter: the media type defines none, and senders write ISO-8859-1
+    Raises: MediaTypeUnsupported, RequestMalformed.
+    """
+    _check_media_type(sent.headers, JSON)
+    if not sent.body:
+        return {}
+    try:
+        given = strict_json.read_object(sent.body)
+    except ValueError:
+        raise RequestMalformed("The body is not one JSON object.") from None
+    return {name: value for name, value in given.items() if value not in (None, "")}
+
+
+def check_form(headers: Headers) -> None:
+    """A form, or no word about what it is."""
+    _check_media_type(headers, FORM)
+
+
+def _check_media_type(headers: Headers, expected: str) -> None:
+    """The one that is expected, or none.
+
+    A charset parameter is no matter: the media types define none, and senders write ISO-8859-1
     over bodies of plain ASCII. What is not UTF-8 is refused when it is read.
     """
     match headers.getlist("content-type"):
@@ -79,7 +115,7 @@ def check_form(headers: Headers) -> None:
             return
         case [content_type]:
             media_type = content_type.partition(";")[0].strip().lower()
-            if media_type not in ("", FORM):
+            if media_type not in ("", expected):
                 raise MediaTypeUnsupported
         case _:
             raise RequestMalformed("The Content-Type is given twice.")

@@ -1,7 +1,8 @@
 -- Begins a session, unless its account bars it.
 --
 -- KEYS: session, subject record, account
--- ARGV: sid, now, attempt, kid, short-term ('1', '0'), needs an account ('1', '0'), lengths (4)
+-- ARGV: sid, now, attempt, kid, short-term ('1', '0'), needs an account ('1', '0'), lengths (4),
+--   client, scope, reusable ('1'); '' where there is none
 
 local sid, now, attempt, kid, short = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
 local lengths = {tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])}
@@ -27,8 +28,15 @@ local known = redis.call('HMGET', KEYS[2], 'not_before', 'newest')
 -- Later than all that was ended at once, whatever this server's clock says.
 local began = math.max(now, tonumber(known[1] or 0) + 1)
 local newest = math.max(began, tonumber(known[2] or 0))
-local record = {s = short, o = whole(began)}
+-- As from `read`: false where there is none.
+local record = {s = short, o = whole(began), c = false, w = false, u = false}
 redis.call('HSET', KEYS[1], 's', record.s, 'o', record.o)
+for at, name in ipairs({'c', 'w', 'u'}) do
+  if ARGV[10 + at] ~= '' then
+    record[name] = ARGV[10 + at]
+    redis.call('HSET', KEYS[1], name, record[name])
+  end
+end
 redis.call('HSET', KEYS[2], sid, record.o, 'newest', whole(newest))
 issue(KEYS[1], KEYS[2], record, {generation = 0, base = -1, now = now, attempt = attempt,
   kid = kid, lengths = lengths})

@@ -4,10 +4,14 @@
 -- that was shown to get it. A genuine refresh token of generation `shown` leads to
 --
 --   unknown          no such session
+--   misplaced        it is another client's, or a client's while none asks
 --   ended            it has ended: by itself, or with all of its subject's, or it grew too old
 --   as before        this very attempt has been here: our own retry after a lost reply
---   expired          its current refresh token has, whatever the token that was shown says: a
---                    thief of a signing key may have written it
+--   expired          it has, for all that the record says, whatever the token itself says: a
+--                    thief of a signing key may have written that
+--   widened          more scope is asked for than it has (RFC 6749 §6)
+--   kept             it is reusable                  nothing: an access token is due, and the
+--                                                    refresh token stays as it is
 --   rotated          shown = g                       b = shown, g = shown + 1
 --   rolled_forward   shown > g: the store lost       b = shown, g = shown + 1
 --                    writes; only we can have made it
@@ -19,14 +23,17 @@
 --   recovered        shown = b, later, in the        g = g + 1: the successor was never shown, so
 --                    recovery period                 it never arrived; it is void from now on
 --   late             arrived longer before that      nothing: it may be tried again
---   reused           anything else                   the session ends
+--   reused           anything else                   the session ends, or where its client's
+--   refused                                          policy is the milder one: nothing
 --
 -- Order is by counters, never by time: clocks of servers differ, and seconds are coarse. Time only
 -- tells late from reused: a request that was overtaken on its way, while the client asked again and
 -- went on, is no theft; who stole a token comes after.
 --
 -- KEYS: session, subject record
--- ARGV: shown, now (when the request arrived), attempt, kid, grace period, recovery period (-1: no end), lengths (4)
+-- ARGV: shown, now (when the request arrived), attempt, kid, grace period, recovery period (-1: no
+--   end), lengths (4), client, scope asked for ('' where there is none), on reuse ('end', 'refuse'),
+--   '1' to say what it would lead to, and change nothing
 
 -- Nobody waits for the store longer than this.
 local OVERTAKEN = 2 * 1000 * 1000
@@ -35,8 +42,18 @@ local shown, now, attempt, kid = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], 
 local grace, recovery = tonumber(ARGV[5]), tonumber(ARGV[6])
 local lengths = {tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])}
 
+local function widens(asked, granted)
+  local within = ' ' .. (granted or '') .. ' '
+  for name in string.gmatch(asked, '[^ ]+') do
+    if not string.find(within, ' ' .. name .. ' ', 1, true) then return true end
+  end
+  return false
+end
+
+local only_says = ARGV[14] == '1'
 local record = read(KEYS[1])
 if not record.g then return {'unknown'} end
+if (record.c or '') ~= ARGV[11] then return {'misplaced'} end
 if record.e then
   if record.e == 'reuse' and record.t == attempt then return {'reused'} end
   return {'ended', record.e}
@@ -49,25 +66,35 @@ if record.t == attempt then
   return answer(g > b + 1 and 'recovered' or 'rotated', record)
 end
 if now >= tonumber(record.r) then return {'expired'} end
+if shown < g and record.x and now >= tonumber(record.x) then return {'expired'} end
+if widens(ARGV[12], record.w) then return {'widened'} end
 
-local function hand_out(outcome, generation, base)
+local function hand_out(outcome, generation, base, base_expires)
+  if only_says then return answer(outcome, record) end
   issue(KEYS[1], KEYS[2], record, {generation = generation, base = base, now = now,
-    attempt = attempt, kid = kid, lengths = lengths})
+    base_expires = base_expires, attempt = attempt, kid = kid, lengths = lengths})
   return answer(outcome, record)
 end
 
-if shown >= g then
-  return hand_out(shown == g and 'rotated' or 'rolled_forward', shown + 1, shown)
+if record.u and shown >= g then
+  local access = expiries(record, now, lengths)
+  record.i, record.a, record.k = whole(now), whole(access), kid
+  return answer('kept', record)
 end
+if shown == g then return hand_out('rotated', g + 1, g, record.r) end
+-- What was recorded of its expiry is among the lost writes: no later than that of its successor.
+if shown > g then return hand_out('rolled_forward', shown + 1, shown) end
 if shown == b then
   local since = math.max(0, now - issued)
   if since < grace then return answer('repeated', record) end
-  if recovery < 0 or since < recovery then return hand_out('recovered', g + 1, b) end
+  if recovery < 0 or since < recovery then return hand_out('recovered', g + 1, b, record.x) end
 end
 if now < issued then
   if issued - now < math.min(grace, OVERTAKEN) then return answer('repeated', record) end
   return {'late'}
 end
+if ARGV[13] == 'refuse' then return {'refused'} end
+if only_says then return {'reused'} end
 redis.call('HSET', KEYS[1], 'e', 'reuse', 't', attempt)
 redis.call('HDEL', KEYS[2], string.sub(KEYS[1], -22))
 return {'reused'}

@@ -1,14 +1,15 @@
 """What a dialect is, and the values that pass between it and the endpoints."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from starlette.responses import Response
 
 from token_server.tokens.model import TokenPair
+from token_server.tokens.profiles import Profile
 from token_server.tokens.refusals import Refusal
-from token_server.web.wire import Fields
+from token_server.web.wire import Fields, Sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,16 +37,41 @@ class Refuse(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dialect:
+class Spelling:
+    """How one wire form says no, and what the audit log calls it."""
+
     name: str
     """As the setting DIALECTS knows it."""
-    spelling: str
-    parse: Callable[[Fields], TokenRequest]
-    """Raises: RequestMalformed, GrantUnsupported."""
-    render: Callable[[TokenPair], Response]
+    spelling: str | None = None
+    """Where a dialect has two."""
     refuse: Refuse
 
     @property
     def told(self) -> dict[str, str]:
         """How the audit log names it."""
-        return {"dialect": self.name, "spelling": self.spelling}
+        spelling = {"spelling": self.spelling} if self.spelling else {}
+        return {"dialect": self.name, **spelling}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect(Spelling):
+    """One whose answers need nothing but the pair."""
+
+    parse: Callable[[Fields], TokenRequest]
+    """Raises: RequestMalformed, GrantUnsupported."""
+    render: Callable[[TokenPair], Response]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileDialect(Spelling):
+    """One whose answers tell of the subject as well."""
+
+    parse: Callable[[Sent], TokenRequest]
+    """Raises: RequestRefused, TokenMissing."""
+    claims: Callable[[Profile], Mapping[str, object]]
+    """What its access tokens say of the subject."""
+    render: Callable[[TokenPair, Profile], Response]
+
+
+Paths = Mapping[str, Mapping[str, ProfileDialect]]
+"""The dialect of each path and method."""

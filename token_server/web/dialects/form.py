@@ -22,12 +22,12 @@ def parse(fields: Fields) -> TokenRequest:
     form = members(fields)
     match comparable(form.get("granttype", "")):
         case "refreshtoken":
-            return _refresh_request(form)
+            return refresh_request(form)
         case "password":
-            return _log_in_request(form)
+            return log_in_request(form)
         # Clients in the wild log in without naming a grant.
         case "" if "username" in form and "password" in form:
-            return _log_in_request(form)
+            return log_in_request(form)
         case "":
             raise RequestMalformed("The grant type is missing.")
         case _:
@@ -40,13 +40,12 @@ def names_grant(name: str) -> bool:
 
 
 def access_token_expires_in(session: Session) -> int:
+    return expires_in(session.access_token_expires_at, session.issued_at)
+
+
+def expires_in(expires_at: datetime, issued_at: datetime) -> int:
     """Whole seconds from issue to `exp`, not from now: a repeat must answer the same bytes."""
-    return to_seconds(session.access_token_expires_at) - to_seconds(session.issued_at)
-
-
-def refresh_token_expires_in(session: Session) -> int:
-    """Whole seconds from issue to `exp`."""
-    return to_seconds(session.refresh_token_expires_at) - to_seconds(session.issued_at)
+    return to_seconds(expires_at) - to_seconds(issued_at)
 
 
 def timestamp(moment: datetime) -> str:
@@ -59,13 +58,13 @@ def http_date(moment: datetime) -> str:
     return format_datetime(moment.replace(microsecond=0), usegmt=True)
 
 
-def _refresh_request(form: Mapping[str, str]) -> RefreshRequest:
+def refresh_request(form: Mapping[str, str]) -> RefreshRequest:
     if "refreshtoken" not in form:
         raise RequestMalformed("The refresh token is missing.")
     return RefreshRequest(refresh_token=form["refreshtoken"])
 
 
-def _log_in_request(form: Mapping[str, str]) -> LogInRequest:
+def log_in_request(form: Mapping[str, str]) -> LogInRequest:
     if "username" not in form or "password" not in form:
         raise RequestMalformed("The user name or the password is missing.")
     return LogInRequest(

@@ -3,15 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
 from authlib.oauth2.rfc6749.errors import (
+    InvalidClientError,
     InvalidGrantError,
     InvalidRequestError,
+    InvalidScopeError,
+    UnauthorizedClientError,
     UnsupportedGrantTypeError,
 )
 
 from token_server.tokens.refusals import (
     BodyTooLarge,
+    ClientRefused,
+    GrantNotAllowed,
     GrantUnsupported,
     InternalFault,
     LoginRefused,
@@ -21,6 +27,8 @@ from token_server.tokens.refusals import (
     Refusal,
     RequestMalformed,
     RequestRefused,
+    ScopeRefused,
+    TargetRefused,
     TemporarilyUnavailable,
     TokenExpired,
     TokenMissing,
@@ -31,6 +39,11 @@ from token_server.tokens.refusals import (
 INVALID_REQUEST = InvalidRequestError.error
 INVALID_GRANT = InvalidGrantError.error
 UNSUPPORTED_GRANT_TYPE = UnsupportedGrantTypeError.error
+UNAUTHORIZED_CLIENT = UnauthorizedClientError.error
+INVALID_CLIENT = InvalidClientError.error
+INVALID_SCOPE = InvalidScopeError.error
+# RFC 8707 §2.
+INVALID_TARGET = "invalid_target"
 # RFC 6749 has these words for the authorization endpoint (§4.1.2.1) and none for ours.
 TEMPORARILY_UNAVAILABLE, SERVER_ERROR = "temporarily_unavailable", "server_error"
 # Nor any word for this; other servers write this one.
@@ -44,6 +57,7 @@ TITLES = {
     405: "Method Not Allowed",
     413: "Content Too Large",
     415: "Unsupported Media Type",
+    422: "Unprocessable Content",
     429: "Too Many Requests",
     500: "Internal Server Error",
     503: "Service Unavailable",
@@ -61,6 +75,7 @@ class Row:
 
 
 Rows = Mapping[type[Refusal], Row]
+AnyRow = TypeVar("AnyRow")
 
 
 def rows(*, dead_grant: int) -> Rows:
@@ -78,7 +93,7 @@ def rows(*, dead_grant: int) -> Rows:
     }
 
 
-def row_of(refusal: Refusal, table: Rows) -> Row:
+def row_of(refusal: Refusal, table: Mapping[type[Refusal], AnyRow]) -> AnyRow:
     """The row of the refusal's type, or of the nearest type above it."""
     return next(table[kind] for kind in type(refusal).__mro__ if kind in table)
 
@@ -113,6 +128,16 @@ _COMMON_ROWS: Rows = {
     GrantUnsupported: _unexpected(
         400, "This grant type is not supported.", error=UNSUPPORTED_GRANT_TYPE
     ),
+    GrantNotAllowed: _row(
+        400, "AccessDenied", UNAUTHORIZED_CLIENT, "This client may not use this grant type."
+    ),
+    ScopeRefused: _unexpected(
+        400, "The scope goes beyond what may be asked for.", error=INVALID_SCOPE
+    ),
+    TargetRefused: _unexpected(
+        400, "A resource or audience may not be asked for.", error=INVALID_TARGET
+    ),
+    ClientRefused: _row(401, "AccessDenied", INVALID_CLIENT, "Client authentication failed."),
     BodyTooLarge: _unexpected(413, "The body is larger than 65536 bytes."),
     MediaTypeUnsupported: _unexpected(415, "The body must be application/x-www-form-urlencoded."),
     MethodNotAllowed: _row(

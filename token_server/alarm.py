@@ -1,4 +1,4 @@
-"""Tells people who run the server what is wrong with its keys: once, and once that it is over."""
+"""Tells people who run the server what is wrong with a file: once, and once that it is over."""
 
 from collections.abc import Collection
 

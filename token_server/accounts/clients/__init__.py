@@ -1,0 +1,1 @@
+"""The registered clients: what CLIENTS_FILE says of them, and who proves to be one."""

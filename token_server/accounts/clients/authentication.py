@@ -1,0 +1,145 @@
+"""Who a request comes from: one client, by the one method that its registration names."""
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from token_server.accounts.clients.assertions import (
+    AssertionCheck,
+    AssertionFault,
+    Expected,
+    unpack,
+)
+from token_server.accounts.clients.basic import is_basic, read_basic
+from token_server.accounts.clients.live import LiveClients
+from token_server.accounts.clients.registered import RegisteredClient
+from token_server.tokens.clients import AuthMethod, Client
+from token_server.tokens.refusals import ClientRefused, RequestMalformed
+from token_server.tokens.services import ShownCredentials
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+LONGEST_ASSERTION_LIFETIME = timedelta(hours=1)
+_TYPES = frozenset({"jwt", "client-authentication+jwt"})
+# No secret hashes to it; without one, a client that is not there would be refused sooner.
+_NO_HASH = bytes(hashlib.sha256().digest_size)
+
+
+class ClientCheck:
+    """The ClientAuthentication of tokens/services.py."""
+
+    def __init__(
+        self, clients: LiveClients, check: AssertionCheck, *, issuer: str, token_endpoint: str
+    ) -> None:
+        self._clients = clients
+        self._check = check
+        self._issuer = issuer
+        self._token_endpoint = token_endpoint
+
+    async def __call__(self, shown: ShownCredentials, *, now: datetime) -> Client | None:
+        method = _method(shown)
+        if method is AuthMethod.NONE and shown.client_id is None:
+            return None
+        match method:
+            case AuthMethod.BASIC:
+                found = self._by_basic(shown)
+            case AuthMethod.POST:
+                found = self._by_secret(shown.client_id, shown.client_secret or "", method)
+            case AuthMethod.PRIVATE_KEY_JWT:
+                found = await self._by_assertion(shown, now)
+            case AuthMethod.NONE:
+                found = self._registered(shown.client_id, method)
+        return found.client
+
+    def _by_basic(self, shown: ShownCredentials) -> RegisteredClient:
+        try:
+            client_id, secret = read_basic(shown.authorization[0])
+        except ValueError:
+            raise ClientRefused("credentials malformed") from None
+        found = self._by_secret(client_id, secret, AuthMethod.BASIC)
+        # RFC 6749 does not forbid to name oneself twice, and libraries do.
+        if shown.client_id not in (None, client_id):
+            raise _refused("client_id of another client", found)
+        return found
+
+    def _by_secret(
+        self, client_id: str | None, secret: str, method: AuthMethod
+    ) -> RegisteredClient:
+        """It takes as long for a client that does not exist."""
+        found = self._clients.registered(client_id or "")
+        hashes = found.secret_hashes if found else ()
+        if not _is_one_of(secret, hashes):
+            raise _refused("secret wrong, or client unknown", found)
+        return self._registered(client_id, method)
+
+    async def _by_assertion(self, shown: ShownCredentials, now: datetime) -> RegisteredClient:
+        if shown.client_assertion_type != ASSERTION_TYPE or not shown.client_assertion:
+            raise ClientRefused("no assertion of the type that is known")
+        try:
+            assertion = unpack(shown.client_assertion)
+        except AssertionFault as fault:
+            raise ClientRefused(fault.because) from None
+        client_id = assertion.unverified_claims.get("sub")
+        # RFC 7521 §4.2
+        if not isinstance(client_id, str) or shown.client_id not in (None, client_id):
+            raise ClientRefused("assertion of another client")
+        found = self._registered(client_id, AuthMethod.PRIVATE_KEY_JWT)
+        try:
+            await self._check(assertion, self._expected(found, shown.endpoint), now=now)
+        except AssertionFault as fault:
+            raise _refused(fault.because, found) from None
+        return found
+
+    def _expected(self, found: RegisteredClient, endpoint: str) -> Expected:
+        return Expected(
+            types=_TYPES,
+            issuer=found.client.client_id,
+            audiences=frozenset({self._issuer, self._token_endpoint, self._issuer + endpoint}),
+            longest=LONGEST_ASSERTION_LIFETIME,
+            keys=found.keys,
+            algorithms=found.algorithms,
+        )
+
+    def _registered(self, client_id: str | None, method: AuthMethod) -> RegisteredClient:
+        """The client, if this is its method."""
+        found = self._clients.registered(client_id or "")
+        if found is None:
+            raise ClientRefused("client unknown")
+        if found.client.auth_method is not method:
+            raise _refused("not its method", found)
+        return found
+
+
+def _method(shown: ShownCredentials) -> AuthMethod:
+    """RFC 6749 §2.3: a client must not use more than one in a request.
+
+    Raises: RequestMalformed, where it does.
+    """
+    # Whoever reads only one of two headers may read the other one than we do.
+    if len(shown.authorization) > 1:
+        raise RequestMalformed("two Authorization headers")
+    used = []
+    if any(map(is_basic, shown.authorization)):
+        used.append(AuthMethod.BASIC)
+    if shown.client_secret is not None:
+        used.append(AuthMethod.POST)
+    if shown.client_assertion is not None or shown.client_assertion_type is not None:
+        used.append(AuthMethod.PRIVATE_KEY_JWT)
+    if len(used) > 1:
+        raise RequestMalformed("more than one client authentication method")
+    return used[0] if used else AuthMethod.NONE
+
+
+def _refused(because: str, found: RegisteredClient | None) -> ClientRefused:
+    """The audit log names clients that are there, and nothing else that somebody sent as one."""
+    refused = ClientRefused(because)
+    return refused.about(client_id=found.client.client_id) if found else refused
+
+
+def _is_one_of(secret: str, hashes: Iterable[bytes]) -> bool:
+    shown = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+    old, new = [*hashes, _NO_HASH, _NO_HASH][:2]
+    # Both, always: which one it is, or whether there are two, is nobody's business.
+    is_old = hmac.compare_digest(shown, old)
+    is_new = hmac.compare_digest(shown, new)
+    return is_old or is_new

@@ -1,0 +1,42 @@
+"""Everything about registered clients that one server needs, put together."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from token_server.accounts.clients.assertions import AssertionCheck
+from token_server.accounts.clients.authentication import ClientCheck
+from token_server.accounts.clients.fetching import JwksFetcher
+from token_server.accounts.clients.issuers import TrustedAssertions
+from token_server.accounts.clients.jwks_uri import RemoteKeys
+from token_server.accounts.clients.live import LiveClients
+from token_server.tokens.model import Policy
+from token_server.tokens.ports import Clock, SingleUse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientDesk:
+    registry: LiveClients
+    authentication: ClientCheck
+    assertions: TrustedAssertions
+
+    @classmethod
+    def open(  # noqa: PLR0913 - each by its name
+        cls,
+        path: Path | None,
+        defaults: Policy,
+        *,
+        issuer: str,
+        token_endpoint: str,
+        single_use: SingleUse,
+        clock: Clock,
+    ) -> Self:
+        """Raises: Problem."""
+        registry = LiveClients(path, defaults)
+        check = AssertionCheck(RemoteKeys(JwksFetcher()), single_use)
+        us = {"issuer": issuer, "token_endpoint": token_endpoint}
+        return cls(
+            registry=registry,
+            authentication=ClientCheck(registry, check, **us),
+            assertions=TrustedAssertions(registry, check, **us, clock=clock),
+        )

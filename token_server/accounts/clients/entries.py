@@ -1,0 +1,179 @@
+"""What a `[[clients]]` and a `[[trusted_issuers]]` table say, and which members go together."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+
+from token_server.accounts.clients.jwks import read_jwks
+from token_server.accounts.clients.readers import (
+    choice,
+    choices,
+    read_algorithm,
+    read_algorithms,
+    read_audiences,
+    read_client_id,
+    read_jwks_uri,
+    read_scope,
+    read_secret_hashes,
+    read_text,
+    read_texts,
+)
+from token_server.accounts.clients.registered import KeySource, RegisteredClient, TrustedIssuer
+from token_server.accounts.clients.tables import Table
+from token_server.durations import read_duration, read_lifetime
+from token_server.tokens.clients import (
+    ASSERTION_ALGORITHMS,
+    AccessTokenFormat,
+    AuthMethod,
+    Client,
+    Grant,
+    OnReuse,
+)
+from token_server.tokens.model import ClientId, Policy
+
+_WITH_SECRET = {AuthMethod.BASIC, AuthMethod.POST}
+_ASSERTION_LIFETIME = timedelta(minutes=5)
+
+
+class _RefreshPolicy(StrEnum):
+    ROTATING = "rotating"
+    REUSABLE = "reusable"
+
+
+class _Introspects(StrEnum):
+    OWN = "own"
+    ANY = "any"
+
+
+def read_client(table: Table, defaults: Policy) -> RegisteredClient | None:
+    """None: without its name and its method there is no client to speak of."""
+    client_id = table.demand("client_id", read_client_id)
+    table.of = f"client {client_id}" if client_id else ""
+    name = table.take("client_name", read_text, None)
+    method = table.demand("token_endpoint_auth_method", choice(AuthMethod))
+    secret_hashes = table.take("client_secret_sha256", read_secret_hashes, ())
+    keys = _keys(table)
+    algorithms = table.take(
+        "token_endpoint_auth_signing_alg", read_algorithm, frozenset(ASSERTION_ALGORITHMS)
+    )
+    grants = table.take("grant_types", choices(Grant), frozenset({Grant.REFRESH_TOKEN}))
+    refresh_policy = table.take("refresh_policy", choice(_RefreshPolicy), None)
+    on_reuse = table.take("on_reuse", choice(OnReuse), OnReuse.END)
+    client = Client(
+        client_id=ClientId(client_id or ""),
+        auth_method=method or AuthMethod.NONE,
+        grants=grants,
+        scope=table.take("scope", read_scope, ()),
+        audiences=table.take("audiences", read_audiences, ()),
+        access_token_format=table.take(
+            "access_token_format", choice(AccessTokenFormat), AccessTokenFormat.JWT
+        ),
+        policy=_policy(table, defaults),
+        reusable=None if refresh_policy is None else refresh_policy is _RefreshPolicy.REUSABLE,
+        on_reuse=on_reuse,
+        introspects_any=table.take("introspect", choice(_Introspects), _Introspects.OWN)
+        is _Introspects.ANY,
+    )
+    table.refuse_the_rest()
+    if method:
+        _check_credentials(table, method, keys, algorithms)
+    if method is AuthMethod.NONE:
+        _check_public(table, client)
+    if not client_id or not method:
+        return None
+    return RegisteredClient(
+        client=client, name=name, secret_hashes=secret_hashes, keys=keys, algorithms=algorithms
+    )
+
+
+def read_issuer(table: Table, clients: Mapping[str, RegisteredClient]) -> TrustedIssuer | None:
+    """None: one without a name, or without algorithms, is trusted in nothing."""
+    issuer = table.demand("issuer", read_text)
+    table.of = f"issuer {issuer}" if issuer else ""
+    keys = _keys(table)
+    algorithms = table.demand("signing_algs", read_algorithms)
+    client_ids = table.demand("clients", read_texts) or ()
+    subject_claim = table.take("subject_claim", read_text, "sub")
+    scope = table.take("scope", read_scope, None)
+    longest = table.take("max_assertion_lifetime", read_lifetime, _ASSERTION_LIFETIME)
+    table.refuse_the_rest()
+    _check_key_source(table)
+    for client_id in client_ids:
+        client = clients.get(client_id)
+        if client is None:
+            table.fault("must name clients of this file only", "clients")
+        elif Grant.JWT_BEARER not in client.client.grants:
+            table.fault(f"must name clients with the grant {Grant.JWT_BEARER} only", "clients")
+    if not issuer or not algorithms:
+        return None
+    _check_fit(table, "signing_algs", keys, algorithms)
+    return TrustedIssuer(
+        issuer=issuer,
+        keys=keys,
+        algorithms=algorithms,
+        client_ids=frozenset(client_ids),
+        subject_claim=subject_claim,
+        scope=None if scope is None else " ".join(scope),
+        max_assertion_lifetime=longest,
+    )
+
+
+def _keys(table: Table) -> KeySource:
+    uri = table.take("jwks_uri", read_jwks_uri, None)
+    inline = read_jwks(table.table("jwks")) if "jwks" in table else ()
+    table.know("jwks")
+    return uri or inline
+
+
+def _policy(table: Table, defaults: Policy) -> Policy:
+    return Policy(
+        access_token_lifetime=table.take(
+            "access_token_lifetime", read_lifetime, defaults.access_token_lifetime
+        ),
+        refresh_token_lifetime=table.take(
+            "refresh_token_lifetime", read_lifetime, defaults.refresh_token_lifetime
+        ),
+        short_term_refresh_token_lifetime=defaults.short_term_refresh_token_lifetime,
+        session_lifetime=table.take("session_lifetime", read_lifetime, defaults.session_lifetime),
+        grace_period=table.take("grace_period", read_duration, defaults.grace_period),
+        recovery_period=table.take("recovery_period", read_duration, defaults.recovery_period),
+    )
+
+
+def _check_credentials(
+    table: Table, method: AuthMethod, keys: KeySource, algorithms: frozenset[str]
+) -> None:
+    """Each method has credentials of its own, and no other's."""
+    if method in _WITH_SECRET and "client_secret_sha256" not in table:
+        table.fault(f"is missing: {method} needs it", "client_secret_sha256")
+    if method not in _WITH_SECRET and "client_secret_sha256" in table:
+        table.fault(f"must not be set: {method} has no secret", "client_secret_sha256")
+    if method is AuthMethod.PRIVATE_KEY_JWT:
+        _check_key_source(table)
+        _check_fit(table, "token_endpoint_auth_signing_alg", keys, algorithms)
+        return
+    for name in ("jwks", "jwks_uri", "token_endpoint_auth_signing_alg"):
+        if name in table:
+            table.fault(f"must not be set: {method} has no keys", name)
+
+
+def _check_key_source(table: Table) -> None:
+    if "jwks" in table and "jwks_uri" in table:
+        table.fault("must not be set beside jwks", "jwks_uri")
+    if "jwks" not in table and "jwks_uri" not in table:
+        table.fault("is missing: jwks or jwks_uri", "jwks")
+
+
+def _check_fit(table: Table, name: str, keys: KeySource, algorithms: frozenset[str]) -> None:
+    if isinstance(keys, tuple) and keys and not any(key.algorithms & algorithms for key in keys):
+        table.fault("must fit a key of jwks", name)
+
+
+def _check_public(table: Table, client: Client) -> None:
+    """What needs a client that proves itself."""
+    if Grant.CLIENT_CREDENTIALS in client.grants:
+        table.fault(f"must not list {Grant.CLIENT_CREDENTIALS}: method none", "grant_types")
+    if client.reusable:
+        table.fault('must not be "reusable": method none', "refresh_policy")
+    if client.on_reuse is OnReuse.REFUSE:
+        table.fault('must not be "refuse": method none', "on_reuse")

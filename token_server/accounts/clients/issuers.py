@@ -1,0 +1,65 @@
+"""What the assertions of trusted issuers lead to (RFC 7523 §2.1)."""
+
+from token_server.accounts.clients.assertions import (
+    AssertionCheck,
+    AssertionFault,
+    Expected,
+    unpack,
+)
+from token_server.accounts.clients.live import LiveClients
+from token_server.tokens.claims import is_subject
+from token_server.tokens.clients import Client
+from token_server.tokens.model import Subject
+from token_server.tokens.ports import Clock
+from token_server.tokens.refusals import AssertionRefused
+from token_server.tokens.services import Asserted
+
+_TYPES = frozenset({"jwt", "authorization-grant+jwt"})
+
+
+class TrustedAssertions:
+    """The Assertions of tokens/services.py."""
+
+    def __init__(
+        self,
+        clients: LiveClients,
+        check: AssertionCheck,
+        *,
+        issuer: str,
+        token_endpoint: str,
+        clock: Clock,
+    ) -> None:
+        self._clients = clients
+        self._check = check
+        self._audiences = frozenset({issuer, token_endpoint})
+        self._clock = clock
+
+    async def __call__(self, unverified_assertion: str, *, client: Client) -> Asserted:
+        try:
+            return await self._asserted(unverified_assertion, client)
+        except AssertionFault as fault:
+            raise AssertionRefused(fault.because).about(client_id=client.client_id) from None
+
+    async def _asserted(self, unverified_assertion: str, client: Client) -> Asserted:
+        """Raises: AssertionFault, TemporarilyUnavailable."""
+        assertion = unpack(unverified_assertion)
+        claims = assertion.unverified_claims
+        name = claims.get("iss")
+        issuer = self._clients.issuer(name) if isinstance(name, str) else None
+        if issuer is None:
+            raise AssertionFault("its iss is not trusted")
+        if client.client_id not in issuer.client_ids:
+            raise AssertionFault("its iss is not trusted in this client's hands")
+        subject = claims.get(issuer.subject_claim)
+        if not isinstance(subject, str) or not is_subject(subject):
+            raise AssertionFault("it names no subject")
+        expected = Expected(
+            types=_TYPES,
+            issuer=issuer.issuer,
+            audiences=self._audiences,
+            longest=issuer.max_assertion_lifetime,
+            keys=issuer.keys,
+            algorithms=issuer.algorithms,
+        )
+        await self._check(assertion, expected, now=self._clock())
+        return Asserted(subject=Subject(subject), scope=issuer.scope)

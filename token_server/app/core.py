@@ -1,0 +1,73 @@
+"""The rules on a store and a keyset: what the web and the commands both stand on."""
+
+import asyncio
+from dataclasses import dataclass
+
+from token_server.app.keys import key_times, keys_keeper
+from token_server.app.store import Briefing, key_expiries_on, longest_kept
+from token_server.settings import Settings
+from token_server.signing.reader import KeysetReader, KeyTimes
+from token_server.signing.reload import KeysetReload
+from token_server.store.accounts import Accounts, RememberedAccounts
+from token_server.store.engine import Engine
+from token_server.store.memory import StoreMemory, load_secret
+from token_server.store.sessions import Sessions
+from token_server.system import RandomIds
+from token_server.tokens.identity import TokenIds
+from token_server.tokens.ports import Audit, Clock
+from token_server.tokens.rules import TokenRules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    """What the web and the CLI both stand on."""
+
+    tokens: TokenRules
+    reload: KeysetReload
+    memory: StoreMemory
+    accounts: Accounts
+
+
+async def open_core_alone(settings: Settings, engine: Engine, audit: Audit, clock: Clock) -> Core:
+    """For a command, which no server has briefed. Raises: Problem, StoreUnavailable."""
+    # A store with a secret is one that was in use, and that comes after its keys.
+    await asyncio.to_thread(keys_keeper(settings).load)
+    briefing = Briefing(secret=await load_secret(engine), waits_for_fsync=engine.waits_for_fsync)
+    times = key_times(settings, [settings.policy()])
+    return await open_core(settings, engine, briefing, audit, clock, times=times)
+
+
+async def open_core(  # noqa: PLR0913 - each by its name
+    settings: Settings,
+    engine: Engine,
+    met: Briefing,
+    audit: Audit,
+    clock: Clock,
+    *,
+    times: KeyTimes,
+) -> Core:
+    """Raises: Problem."""
+    memory = StoreMemory(engine, met.secret)
+    policy = settings.policy()
+    key_expiries = key_expiries_on(engine, settings)
+    reload = await KeysetReload.open(
+        KeysetReader(keys_keeper(settings, met), times), key_expiries, clock
+    )
+    tokens = TokenRules(
+        store=Sessions(engine, memory, keep=longest_kept(policy)),
+        signer=reload.live,
+        keyset_watch=reload,
+        key_expiries=key_expiries,
+        clock=clock,
+        ids=RandomIds(),
+        token_ids=TokenIds(met.secret),
+        audit=audit,
+        policy=policy,
+        issuer=settings.issuer,
+    )
+    return Core(
+        tokens=tokens,
+        reload=reload,
+        memory=memory,
+        accounts=RememberedAccounts(engine, memory, keep=longest_kept(policy)),
+    )

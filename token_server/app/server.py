@@ -1,0 +1,137 @@
+"""What a server does before its workers start, and what a worker serves."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.types import ASGIApp
+
+from token_server.accounts.clients.desk import ClientDesk
+from token_server.accounts.clients.file import load_clients
+from token_server.accounts.log_in import PasswordLogIn
+from token_server.accounts.passwords import Passwords
+from token_server.accounts.profile import AccountProfiles
+from token_server.app.core import Core, open_core
+from token_server.app.keys import (
+    check_that_no_keyset_is_lost,
+    key_times,
+    keys_keeper,
+    keys_tidier,
+    policies,
+)
+from token_server.app.store import Briefing, meet_store
+from token_server.audit import AuditLog
+from token_server.logs import log_to
+from token_server.rounds import beside, on_sighup
+from token_server.settings import Settings
+from token_server.store.attempts import Attempts
+from token_server.store.connect import connect
+from token_server.store.engine import Engine
+from token_server.store.single_use import UsedOnce
+from token_server.store.verifiers import Verifiers
+from token_server.system import cores, system_clock, worker_count
+from token_server.tokens.ports import Audit, Clock, Fact
+from token_server.tokens.services import Readiness
+from token_server.web.routes import Doors, build_app
+
+
+def prepare(settings: Settings) -> bytes:
+    """What must be so before any worker starts: a first keyset, and a store that is fit.
+
+    Answers the briefing of the workers. Raises: Problem.
+    """
+    log_to(sys.stderr)
+    load_clients(settings.clients_file, settings.policy())
+    asyncio.run(check_that_no_keyset_is_lost(settings))
+    made = keys_keeper(settings).ensure_first(key_size=settings.key_size, now=system_clock())
+    audit = AuditLog(sys.stdout, clock=system_clock)
+    for kid in made:
+        audit.record(Fact.KEY_MADE, kid=kid)
+    return asyncio.run(meet_store(settings)).to_bytes()
+
+
+@asynccontextmanager
+async def open_app(
+    settings: Settings, briefing: bytes, *, clock: Clock = system_clock
+) -> AsyncIterator[ASGIApp]:
+    """One worker's app; the store need not answer yet. Raises: Problem."""
+    log_to(sys.stderr)
+    audit = AuditLog(sys.stdout, clock=clock)
+    met = Briefing.from_bytes(briefing)
+    async with connect(settings.store_url.get_secret_value()) as client:
+        engine = Engine(client, waits_for_fsync=met.waits_for_fsync)
+        times = key_times(settings, policies(settings))
+        core = await open_core(settings, engine, met, audit, clock, times=times)
+        verifiers = Verifiers(engine)
+        clients = _clients(settings, engine, core, clock)
+        app = build_app(
+            Doors(
+                tokens=core.tokens,
+                log_in=_log_in(settings, engine, core, audit, clock),
+                clients=clients.registry,
+                authentication=clients.authentication,
+                assertions=clients.assertions,
+                issuer=settings.issuer,
+                audit=audit,
+                jwk_set=core.reload.live,
+                verifiers=verifiers,
+                readiness=_readiness(engine, core, clock),
+                clock=clock,
+                dialects=settings.dialects,
+                reusable=_reusable_dialects(settings),
+                profiles=AccountProfiles(core.accounts),
+                cors_origins=settings.cors_origins,
+            )
+        )
+        tidying = core.reload.keep_tidy(keys_tidier(settings, met, times, clock, audit))
+        following = (core.reload.follow(), tidying, clients.registry.run())
+        async with beside(*following, verifiers.keep_writing(clock)):
+            with on_sighup(core.reload.wake, clients.registry.wake):
+                yield app
+
+
+def _readiness(engine: Engine, core: Core, clock: Clock) -> Readiness:
+    async def check() -> None:
+        core.reload.live.signing_kid(clock())
+        await core.memory.check()
+        await engine.probe()
+
+    return check
+
+
+def _log_in(
+    settings: Settings, engine: Engine, core: Core, audit: Audit, clock: Clock
+) -> PasswordLogIn:
+    return PasswordLogIn(
+        accounts=core.accounts,
+        attempts=Attempts(engine),
+        passwords=Passwords(slots=_password_slots(settings)),
+        clock=clock,
+        audit=audit,
+    )
+
+
+def _clients(settings: Settings, engine: Engine, core: Core, clock: Clock) -> ClientDesk:
+    """Raises: Problem."""
+    return ClientDesk.open(
+        settings.clients_file,
+        settings.policy(),
+        issuer=settings.issuer,
+        token_endpoint=f"{settings.issuer}/api/oauth2/token",
+        single_use=UsedOnce(engine, core.memory),
+        clock=clock,
+    )
+
+
+def _reusable_dialects(settings: Settings) -> list[str]:
+    policies = {
+        "json": settings.json_refresh_policy,
+        "header": settings.header_refresh_policy,
+    }
+    return [dialect for dialect, policy in policies.items() if policy == "reusable"]
+
+
+def _password_slots(settings: Settings) -> int:
+    # Each worker has its own: together they take no more cores than there are.
+    return max(1, cores() // worker_count(settings.workers))

@@ -1,0 +1,79 @@
+"""`token-server clients`: is the clients file good, and whom it registers."""
+
+import json
+
+import click
+
+from token_server.accounts.clients.file import load_clients
+from token_server.accounts.clients.registered import Registered, RegisteredClient
+from token_server.durations import write_duration
+from token_server.settings import load_settings
+from token_server.tokens.clients import Client
+
+
+@click.group("clients")
+def command() -> None:
+    """Check and list the registered clients (docs/clients.md)."""
+
+
+@command.command()
+def check() -> None:
+    """Say everything that is wrong with the clients file, or that it is good."""
+    registered = _load()
+    click.echo(
+        f"the clients file is good: {_count(len(registered.clients), 'client')}, "
+        f"{_count(len(registered.issuers), 'trusted issuer')}"
+    )
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array.")
+def list_clients(*, as_json: bool) -> None:
+    """List the registered clients, by id, without their secrets and keys."""
+    clients = [client for _, client in sorted(_load().clients.items())]
+    if as_json:
+        click.echo(json.dumps([_row(each) for each in clients], indent=2))
+        return
+    for each in clients:
+        client = each.client
+        name = f"  ({each.name})" if each.name else ""
+        click.echo(f"{client.auth_method:19}  {client.client_id}{name}")
+
+
+def _load() -> Registered:
+    settings = load_settings()
+    if settings.clients_file is None:
+        click.echo("CLIENTS_FILE is not set: nobody is registered", err=True)
+    return load_clients(settings.clients_file, settings.policy())
+
+
+def _row(registered: RegisteredClient) -> dict[str, object]:
+    """The members of the file, with what follows for those that are not in it."""
+    client = registered.client
+    policy = client.policy
+    return {
+        "client_id": client.client_id,
+        "client_name": registered.name,
+        "token_endpoint_auth_method": client.auth_method,
+        "grant_types": sorted(client.grants),
+        "scope": " ".join(client.scope),
+        "audiences": list(client.audiences),
+        "access_token_format": client.access_token_format,
+        "access_token_lifetime": write_duration(policy.access_token_lifetime),
+        "refresh_token_lifetime": write_duration(policy.refresh_token_lifetime),
+        "session_lifetime": policy.session_lifetime and write_duration(policy.session_lifetime),
+        "refresh_policy": _refresh_policy(client),
+        "on_reuse": client.on_reuse,
+        "introspect": "any" if client.introspects_any else "own",
+    }
+
+
+def _refresh_policy(client: Client) -> str | None:
+    """None: the dialect's."""
+    if client.reusable is None:
+        return None
+    return "reusable" if client.reusable else "rotating"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

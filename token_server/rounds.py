@@ -1,0 +1,61 @@
+"""The beat of what goes on beside an app: again and again, and at once whenever it is woken."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import timedelta
+from typing import NoReturn
+
+CANCELLED_AGAIN_AFTER = 0.1
+
+
+class Rounds:
+    def __init__(self, interval: timedelta) -> None:
+        self._interval = interval.total_seconds()
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    async def next(self) -> None:
+        """Return when it is time to look."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._interval):
+                await self._woken.wait()
+        self._woken.clear()
+
+
+@asynccontextmanager
+async def beside(*work: Coroutine[None, None, NoReturn]) -> AsyncIterator[None]:
+    """What goes on for as long as the app is open.
+
+    A fault of ours in it ends the worker: better than to go by old keys unnoticed.
+    """
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            going_on = [tasks.create_task(each) for each in work]
+            yield
+            # asyncio.wait_for of Python 3.11, which redis-py calls, may swallow a cancellation.
+            while still := [each for each in going_on if not each.done()]:
+                for each in still:
+                    each.cancel()
+                await asyncio.wait(still, timeout=CANCELLED_AGAIN_AFTER)
+    except ExceptionGroup as faults:
+        raise faults.exceptions[0] from None
+
+
+@contextmanager
+def on_sighup(*wake: Callable[[], None]) -> Iterator[None]:
+    def wake_all() -> None:
+        for each in wake:
+            each()
+
+    loop = asyncio.get_running_loop()
+    before = signal.getsignal(signal.SIGHUP)
+    loop.add_signal_handler(signal.SIGHUP, wake_all)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+        signal.signal(signal.SIGHUP, before)

@@ -1,0 +1,83 @@
+"""Registered clients and what a request may ask for: values, valid once made."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Self
+
+from token_server.tokens.model import ClientId, Policy
+
+
+class AuthMethod(StrEnum):
+    """How a client proves that it is itself (RFC 7591 §2, token_endpoint_auth_method)."""
+
+    BASIC = "client_secret_basic"
+    POST = "client_secret_post"
+    PRIVATE_KEY_JWT = "private_key_jwt"
+    NONE = "none"
+
+
+ASSERTION_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "ES256", "EdDSA")
+"""What a client may sign its assertions with (RFC 7523 §3)."""
+
+
+class Grant(StrEnum):
+    """RFC 6749 §4.3, §4.4, §6; RFC 7523 §2.1; RFC 8693."""
+
+    REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the name of a grant
+    PASSWORD = "password"  # noqa: S105 - the name of a grant
+    CLIENT_CREDENTIALS = "client_credentials"
+    JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+    TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - as above
+
+
+class AccessTokenFormat(StrEnum):
+    JWT = "jwt"
+    """As the documented ones."""
+    AT_JWT = "at+jwt"
+    """RFC 9068."""
+
+
+class OnReuse(StrEnum):
+    """What becomes of a session whose spent refresh token is shown when it may not be."""
+
+    END = "end"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """One registered client (docs/clients.md); its secrets and keys are not in it."""
+
+    client_id: ClientId
+    auth_method: AuthMethod
+    grants: frozenset[Grant]
+    scope: tuple[str, ...]
+    """The most it may ask for, and what it gets where it asks for nothing."""
+    audiences: tuple[str, ...]
+    access_token_format: AccessTokenFormat
+    policy: Policy
+    reusable: bool | None
+    """Whether its sessions keep their refresh token; None: as the dialect of the log-in has it."""
+    on_reuse: OnReuse
+    introspects_any: bool
+    """Whether it may know about tokens that are not its own."""
+
+    def limited_to(self, scope: str | None) -> Self:
+        """The same client, where whoever vouches for a subject allows no more than this."""
+        if scope is None:
+            return self
+        allowed = scope.split(" ")
+        return replace(self, scope=tuple(name for name in self.scope if name in allowed))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a token request asks for beyond its grant."""
+
+    scope: str | None = None
+    """RFC 6749 §3.3, as it was sent."""
+    resources: tuple[str, ...] = ()
+    """RFC 8707 §2, as they were sent; `audience` of RFC 8693 §2.1 among them."""
+
+
+NOTHING_MORE = Asked()

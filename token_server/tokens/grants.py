@@ -1,0 +1,97 @@
+"""Access tokens that come alone: a client's own (RFC 6749 §4.4), and exchanged ones (RFC 8693)."""
+
+from datetime import datetime
+
+from token_server.tokens.clients import Asked, Client
+from token_server.tokens.inspection import InspectionRules
+from token_server.tokens.model import AccessToken, IssuedAccessToken, Subject
+from token_server.tokens.ports import Fact
+from token_server.tokens.reading import MOST_ACTORS
+from token_server.tokens.refusals import RequestMalformed, ScopeRefused
+from token_server.tokens.steps import concerning, ids_of_access_token
+from token_server.tokens.terms import Terms, names_asked, still_allowed, terms, written
+
+
+class GrantRules(InspectionRules):
+    """Grants without a refresh token; an exchanged token is inspected first."""
+
+    async def client_credentials(self, client: Client, asked: Asked) -> IssuedAccessToken:
+        """An access token of the client itself, without a session (RFC 6749 §4.4).
+
+        Raises: ScopeRefused, TargetRefused, TemporarilyUnavailable.
+        """
+        now = self._clock()
+        scope = written(names_asked(client, asked) or client.scope)
+        on = terms(client, asked, scope=scope, about={})
+        token = self._new(client, on, Subject(client.client_id), now)
+        issued = await self._alone(token, now)
+        self._audit.record(Fact.ACCESS_TOKEN_ISSUED, **ids_of_access_token(token))
+        return issued
+
+    async def exchange(
+        self,
+        client: Client,
+        unverified_subject_token: str,
+        asked: Asked,
+        *,
+        unverified_actor_token: str | None = None,
+    ) -> IssuedAccessToken:
+        """Another access token of the same session, with no more scope and no longer life.
+
+        An actor token makes it a delegation: its subject is named in `act` (RFC 8693 §4.1).
+
+        Raises: TokenRefused, ScopeRefused, TargetRefused, RequestMalformed,
+        TemporarilyUnavailable.
+        """
+        now = self._clock()
+        names = names_asked(client, asked)
+        of = await self._live_access_token(unverified_subject_token, now)
+        on = terms(client, asked, scope=_narrowed(of, client, names), about={})
+        actors = of.actors
+        if unverified_actor_token is not None:
+            actor = await self._live_access_token(unverified_actor_token, now)
+            actors = (actor.subject, *actors)
+        if len(actors) > MOST_ACTORS:
+            raise RequestMalformed("Too many act for this subject already.")
+        token = self._new(client, on, of.subject, now, of=of, actors=actors)
+        issued = await self._alone(token, now)
+        self._audit.record(Fact.ACCESS_TOKEN_EXCHANGED, **ids_of_access_token(token))
+        return issued
+
+    def _new(  # noqa: PLR0913 - each by its name
+        self,
+        client: Client,
+        on: Terms,
+        subject: Subject,
+        now: datetime,
+        *,
+        of: AccessToken | None = None,
+        actors: tuple[str, ...] = (),
+    ) -> AccessToken:
+        expires_at = now + client.policy.access_token_lifetime
+        return AccessToken(
+            typ=on.typ,
+            subject=subject,
+            sid=of.sid if of else None,
+            token_id=self._token_ids.of_access_token(self._ids.session_id(), 0),
+            audience=on.audience,
+            client_id=client.client_id,
+            scope=on.scope,
+            actors=actors,
+            issued_at=now,
+            expires_at=min(expires_at, of.expires_at) if of else expires_at,
+        )
+
+    async def _live_access_token(self, unverified_token: str, now: datetime) -> AccessToken:
+        token = await self._genuine_access_token(unverified_token, now)
+        with concerning(sub=token.subject):
+            await self.check_live(token)
+        return token
+
+
+def _narrowed(of: AccessToken, client: Client, names: tuple[str, ...]) -> str | None:
+    """What is asked for, else all that both have. Raises: ScopeRefused."""
+    available = still_allowed(of.scope, client)
+    if not set(names) <= set(available) or (of.scope and not available):
+        raise ScopeRefused
+    return written(names or available)

@@ -1,0 +1,144 @@
+"""What the rules stand on, and the steps that more than one of them takes."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+
+from token_server.tokens.claims import access_claims
+from token_server.tokens.clients import Client, OnReuse
+from token_server.tokens.identity import TokenIds
+from token_server.tokens.model import (
+    AccessToken,
+    IssuedAccessToken,
+    Kid,
+    Policy,
+    Session,
+    UnverifiedToken,
+)
+from token_server.tokens.ports import (
+    Audit,
+    Clock,
+    Ids,
+    KeyExpiries,
+    KeysetWatch,
+    RefreshTerms,
+    SessionStore,
+    Signer,
+)
+from token_server.tokens.reading import read_access_token
+from token_server.tokens.refusals import KeysetAstray, KeyUnknown, TemporarilyUnavailable
+
+
+class Steps:
+    def __init__(  # noqa: PLR0913 - the ports, each by its name
+        self,
+        *,
+        store: SessionStore,
+        signer: Signer,
+        keyset_watch: KeysetWatch,
+        key_expiries: KeyExpiries,
+        clock: Clock,
+        ids: Ids,
+        token_ids: TokenIds,
+        audit: Audit,
+        policy: Policy,
+        issuer: str,
+    ) -> None:
+        self._store = store
+        self._signer = signer
+        self._keyset_watch = keyset_watch
+        self._key_expiries = key_expiries
+        self._clock = clock
+        self._ids = ids
+        self._token_ids = token_ids
+        self._audit = audit
+        self._policy = policy
+        self._issuer = issuer
+
+    def _policy_for(self, client: Client | None) -> Policy:
+        return client.policy if client else self._policy
+
+    def _refresh_terms(self, client: Client | None, names: tuple[str, ...] = ()) -> RefreshTerms:
+        return RefreshTerms(
+            policy=self._policy_for(client),
+            client_id=client.client_id if client else None,
+            scope=names,
+            on_reuse=client.on_reuse if client else OnReuse.END,
+        )
+
+    async def _unpacked(self, unverified_token: str) -> UnverifiedToken:
+        try:
+            return self._signer.unpack(unverified_token)
+        except KeyUnknown:
+            # Where two keys are revoked in a row, another server may sign by one that is new.
+            is_current = await self._keyset_watch.catch_up()
+            try:
+                return self._signer.unpack(unverified_token)
+            except KeyUnknown:
+                if is_current:
+                    raise
+                raise KeysetAstray from None
+
+    async def _genuine_access_token(self, unverified_token: str, now: datetime) -> AccessToken:
+        unverified = await self._unpacked(unverified_token)
+        token = read_access_token(unverified, issuer=self._issuer, now=now)
+        self._signer.verify(unverified, now)
+        return token
+
+    async def _reserved_kid(self, now: datetime, *, until: datetime) -> Kid:
+        """The key to sign with; before anything changes, so that a failure changes nothing."""
+        kid = self._signer.signing_kid(now)
+        await self._key_expiries.reserve(kid, until)
+        return kid
+
+    async def _covered_kid(self, kid: Kid, now: datetime, *, until: datetime) -> Kid:
+        """That key, or the one that signs in its place, where it covers a token until then."""
+        if self._signer.kid_for(kid, now) != kid:
+            # Another server may know that key for the active one already: a repeat of what it
+            # answered shall be the same bytes.
+            await self._keyset_watch.catch_up()
+        # Another server may have issued it, by another key; and the keyset may change meanwhile.
+        while not self._key_expiries.is_reserved(signing := self._signer.kid_for(kid, now), until):
+            await self._key_expiries.reserve(signing, until)
+        return signing
+
+    async def _alone(self, token: AccessToken, now: datetime) -> IssuedAccessToken:
+        kid = await self._reserved_kid(now, until=token.expires_at)
+        kid = await self._covered_kid(kid, now, until=token.expires_at)
+        return IssuedAccessToken(
+            access_token=self._signed(token, kid=kid, now=now, about={}),
+            issued_at=token.issued_at,
+            expires_at=token.expires_at,
+            scope=token.scope,
+        )
+
+    def _signed(
+        self, token: AccessToken, *, kid: Kid, now: datetime, about: Mapping[str, object]
+    ) -> str:
+        claims = access_claims(token, issuer=self._issuer, about=about)
+        return self._signer.sign(claims, kid=kid, now=now, typ=token.typ)
+
+
+@contextmanager
+def concerning(**ids: str) -> Iterator[None]:
+    """Whatever the store refuses, the audit line says whom it concerns."""
+    try:
+        yield
+    except TemporarilyUnavailable as refusal:
+        raise refusal.about(**ids)  # noqa: B904 - the same refusal
+
+
+def ids_of(session: Session) -> dict[str, str | int]:
+    return {
+        "sid": session.sid,
+        "sub": session.subject,
+        "generation": session.generation,
+        "kid": session.kid,
+        **({"client_id": session.client_id} if session.client_id else {}),
+    }
+
+
+def ids_of_access_token(token: AccessToken) -> dict[str, str | int]:
+    told = {"sid": token.sid, "client_id": token.client_id}
+    present = {name: value for name, value in told.items() if value is not None}
+    return {"sub": token.subject, "token_id": token.token_id, **present}
