@@ -17,10 +17,7 @@ from token_server.store.accounts import Accounts
 from token_server.store.engine import Engine
 from token_server.tokens.model import LEEWAY, EndReason, Session, Subject
 from token_server.tokens.moments import to_micros
-from token_server.tokens.outcomes import (
-    Ended,
-    Handed,
-)
+from token_server.tokens.outcomes import Ended, Handed
 from token_server.tokens.refusals import StoreUnavailable
 
 pytestmark = pytest.mark.anyio
