@@ -16,7 +16,7 @@ from support.rule_book import (
 )
 from support.sessions import POLICY
 
-from token_server.tokens.clients import Asked
+from token_server.tokens.clients import Asked, Client
 from token_server.tokens.refusals import (
     RequestMalformed,
     ScopeRefused,
@@ -74,6 +74,18 @@ async def test_a_clients_own_token_ends_no_session(book: RuleBook) -> None:
         await book.rules.log_out(issued.access_token)
     with pytest.raises(TokenMisplaced):
         await book.rules.refresh(issued.access_token, client=BILLING)
+
+
+@pytest.mark.parametrize("whose", [None, PORTAL], ids=["nobody", "portal"])
+async def test_what_another_client_got_in_exchange_logs_nobody_out(
+    book: RuleBook, whose: Client | None
+) -> None:
+    pair = await book.issue(client=whose)
+    issued = await book.rules.exchange(BILLING, pair.access_token, NOTHING)
+    with pytest.raises(TokenMisplaced):
+        await book.rules.log_out(issued.access_token)
+    await book.rules.refresh(pair.refresh_token, client=whose)
+    await book.rules.log_out(pair.access_token)
 
 
 async def test_until_when_its_key_is_needed_is_recorded_first(book: RuleBook) -> None:
