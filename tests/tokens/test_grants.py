@@ -144,6 +144,17 @@ async def test_who_has_no_scope_in_common_gets_no_token_that_looks_unlimited(
         await book.rules.exchange(READER, pair.access_token, NOTHING)
 
 
+async def test_where_no_audience_is_asked_for_exchange_does_not_widen_it_either(
+    book: RuleBook,
+) -> None:
+    narrow = await book.issue(client=PORTAL, asked=Asked(resources=(INVOICES, PROFILE)))
+    issued = await book.rules.exchange(BILLING, narrow.access_token, NOTHING)
+    assert claims_of(issued.access_token)["aud"] == INVOICES
+    foreign = await book.issue(client=PORTAL, asked=Asked(resources=(PROFILE,)))
+    with pytest.raises(TargetRefused):
+        await book.rules.exchange(BILLING, foreign.access_token, NOTHING)
+
+
 async def test_it_never_outlives_the_subject_token(book: RuleBook) -> None:
     pair = await book.issue(client=PORTAL)
     long = replace(BILLING, policy=replace(POLICY, access_token_lifetime=timedelta(days=1)))
