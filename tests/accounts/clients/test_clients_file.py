@@ -91,6 +91,7 @@ MISTAKES = [
     ),
     (KEYLESS + "jwks = 1", "4: must be a table (client c)"),
     (KEYLESS + "jwks = { keys = [] }", "4: keys must not be empty (client c)"),
+    (KEYLESS + "jwks = {}", "4: keys must not be empty (client c)"),
     (KEYLESS + "jwks = { key = [] }", "4: key is not a member; did you mean keys? (client c)"),
     *[
         (KEYLESS + f'jwks_uri = "{bad}"', "4: jwks_uri must be")
