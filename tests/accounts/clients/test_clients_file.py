@@ -1,13 +1,12 @@
 """What a clients file may say, what follows where it says nothing, and what is wrong with it."""
 
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from support.desk import DEFAULTS, FILE, faults, jwk, read, sha256
 
-from token_server.accounts.clients.file import load_clients, read_clients
+from token_server.accounts.clients.file import load_clients
 from token_server.accounts.clients.registered import NOBODY
 from token_server.problems import Problem
 from token_server.tokens.clients import (
@@ -63,6 +62,7 @@ MISTAKES = [
     (PUBLIC + 'grant_types = ["client_credentials"]', "4: grant_types must not list client_c"),
     (PUBLIC + 'refresh_policy = "reusable"', '4: refresh_policy must not be "reusable": meth'),
     (PUBLIC + 'on_reuse = "refuse"', '4: on_reuse must not be "refuse": method none'),
+    (PUBLIC + 'introspect = "any"', '4: introspect must not be "any": method none'),
     (PUBLIC + f'client_secret_sha256 = ["{HASH}"]', "4: client_secret_sha256 must not be set"),
     (PUBLIC + 'jwks_uri = "https://a"', "4: jwks_uri must not be set: none has no keys"),
     (
@@ -159,15 +159,6 @@ def test_everything_that_is_said_is_so() -> None:
     assert client.policy.recovery_period == timedelta(minutes=1)
     assert (client.reusable, client.on_reuse) == (True, OnReuse.REFUSE)
     assert client.introspects_any
-
-
-def test_short_term_follows_a_clients_access_token_unless_the_settings_have_it_otherwise() -> None:
-    text = PUBLIC + 'access_token_lifetime = "1h"\n'
-    policy = read(text).clients["c"].client.policy
-    assert policy.short_term_refresh_token_lifetime == timedelta(minutes=75)
-    set_so = replace(DEFAULTS, short_term_refresh_token_lifetime=timedelta(hours=9))
-    policy = read_clients(text.encode(), set_so, file=Path("f")).clients["c"].client.policy
-    assert policy.short_term_refresh_token_lifetime == timedelta(hours=9)
 
 
 def test_an_issuer_is_trusted_as_it_is_written() -> None:
