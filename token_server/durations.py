@@ -15,6 +15,11 @@ _UNITS = {
 _WRITTEN = re.compile(r"([0-9]{1,9})([smhd]?)", re.ASCII)
 
 
+def short_term_after(access_token_lifetime: timedelta) -> timedelta:
+    """How long a short-term refresh token lives, where nobody says otherwise."""
+    return min(access_token_lifetime + timedelta(minutes=15), LONGEST)
+
+
 def read_duration(value: object) -> timedelta:
     """Raises: ValueError, with the rule and without the value."""
     length = _length(value)

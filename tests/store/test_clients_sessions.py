@@ -119,6 +119,7 @@ async def test_a_revoked_access_token_ends_no_session_and_is_no_other(
             because=EndReason.LOGOUT,
             attempt=desk.attempt(),
             token_id=token_id,
+            client_id=PORTAL,
         )
         assert ended == ending
 

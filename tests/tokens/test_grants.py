@@ -16,7 +16,7 @@ from support.rule_book import (
 )
 from support.sessions import POLICY
 
-from token_server.tokens.clients import Asked
+from token_server.tokens.clients import Asked, Client
 from token_server.tokens.refusals import (
     RequestMalformed,
     ScopeRefused,
@@ -76,6 +76,18 @@ async def test_a_clients_own_token_ends_no_session(book: RuleBook) -> None:
         await book.rules.refresh(issued.access_token, client=BILLING)
 
 
+@pytest.mark.parametrize("whose", [None, PORTAL], ids=["nobody", "portal"])
+async def test_what_another_client_got_in_exchange_logs_nobody_out(
+    book: RuleBook, whose: Client | None
+) -> None:
+    pair = await book.issue(client=whose)
+    issued = await book.rules.exchange(BILLING, pair.access_token, NOTHING)
+    with pytest.raises(TokenMisplaced):
+        await book.rules.log_out(issued.access_token)
+    await book.rules.refresh(pair.refresh_token, client=whose)
+    await book.rules.log_out(pair.access_token)
+
+
 async def test_until_when_its_key_is_needed_is_recorded_first(book: RuleBook) -> None:
     issued = await book.rules.client_credentials(BILLING, NOTHING)
     kid = header_of(issued.access_token)["kid"]
@@ -130,6 +142,17 @@ async def test_who_has_no_scope_in_common_gets_no_token_that_looks_unlimited(
     pair = await book.issue(client=PORTAL)
     with pytest.raises(ScopeRefused):
         await book.rules.exchange(READER, pair.access_token, NOTHING)
+
+
+async def test_where_no_audience_is_asked_for_exchange_does_not_widen_it_either(
+    book: RuleBook,
+) -> None:
+    narrow = await book.issue(client=PORTAL, asked=Asked(resources=(INVOICES, PROFILE)))
+    issued = await book.rules.exchange(BILLING, narrow.access_token, NOTHING)
+    assert claims_of(issued.access_token)["aud"] == INVOICES
+    foreign = await book.issue(client=PORTAL, asked=Asked(resources=(PROFILE,)))
+    with pytest.raises(TargetRefused):
+        await book.rules.exchange(BILLING, foreign.access_token, NOTHING)
 
 
 async def test_it_never_outlives_the_subject_token(book: RuleBook) -> None:

@@ -16,7 +16,7 @@ from pydantic import (
     field_validator,
 )
 
-from token_server.durations import LONGEST, read_duration, read_lifetime
+from token_server.durations import read_duration, read_lifetime, short_term_after
 from token_server.settings.problem import Contradiction
 from token_server.settings.readable import check_readable
 from token_server.settings.readers import (
@@ -87,7 +87,7 @@ class Settings(BaseModel):
     access_token_lifetime: _Lifetime = timedelta(seconds=900)
     refresh_token_lifetime: _Lifetime = timedelta(days=14)
     short_term_refresh_token_lifetime: _Lifetime = Field(
-        default_factory=lambda earlier: _short_term(earlier["access_token_lifetime"])
+        default_factory=lambda earlier: short_term_after(earlier["access_token_lifetime"])
     )
     session_lifetime: _OptionalLifetime = None
     grace_period: _Duration = timedelta(seconds=60)
@@ -152,10 +152,6 @@ class Settings(BaseModel):
                 "must be set together with TLS_CERT_FILE, or neither", other="tls_cert_file"
             )
         return key
-
-
-def _short_term(access_token_lifetime: timedelta) -> timedelta:
-    return min(access_token_lifetime + timedelta(minutes=15), LONGEST)
 
 
 def _is_every_address(host: str | None) -> bool:

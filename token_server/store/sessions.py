@@ -65,7 +65,7 @@ class SessionEnds:
         self._engine = engine
         self._keep = keep
 
-    async def end(
+    async def end(  # noqa: PLR0913 - each by its name
         self,
         subject: Subject,
         sid: SessionId,
@@ -73,11 +73,12 @@ class SessionEnds:
         because: EndReason,
         attempt: Attempt,
         token_id: TokenId | None = None,
+        client_id: ClientId | None = None,
     ) -> Ending:
-        keys = _keys(subject, sid)
-        if token_id is not None:
-            keys.append(names.revoked(subject, token_id))
-        return await self._end(keys, [sid, because, attempt, ""])
+        if token_id is None:
+            return await self._end(_keys(subject, sid), [sid, because, attempt, "", ""])
+        keys = [*_keys(subject, sid), names.revoked(subject, token_id)]
+        return await self._end(keys, [sid, because, attempt, f"={client_id or ''}", ""])
 
     async def end_all(self, subject: Subject, *, now: datetime) -> None:
         kept = self._keep // timedelta(milliseconds=1)
@@ -112,7 +113,7 @@ class Sessions(SessionEnds):
     ) -> Ending:
         return await self._end(
             _keys(token.subject, token.sid),
-            [token.sid, EndReason.REVOKED, attempt, f"={client_id or ''}"],
+            [token.sid, EndReason.REVOKED, attempt, f"={client_id or ''}", "1"],
         )
 
     async def revoke_access_token(

@@ -1,5 +1,6 @@
 """Access tokens that come alone: a client's own (RFC 6749 §4.4), and exchanged ones (RFC 8693)."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from token_server.tokens.clients import Asked, Client
@@ -7,9 +8,17 @@ from token_server.tokens.inspection import InspectionRules
 from token_server.tokens.model import AccessToken, IssuedAccessToken, Subject
 from token_server.tokens.ports import Fact
 from token_server.tokens.reading import MOST_ACTORS
-from token_server.tokens.refusals import RequestMalformed, ScopeRefused
+from token_server.tokens.refusals import RequestMalformed, ScopeRefused, TargetRefused
 from token_server.tokens.steps import concerning, ids_of_access_token
-from token_server.tokens.terms import Terms, names_asked, still_allowed, terms, written
+from token_server.tokens.terms import (
+    ACCESS,
+    Terms,
+    audience_of,
+    names_asked,
+    still_allowed,
+    terms,
+    written,
+)
 
 
 class GrantRules(InspectionRules):
@@ -46,6 +55,7 @@ class GrantRules(InspectionRules):
         now = self._clock()
         names = names_asked(client, asked)
         of = await self._live_access_token(unverified_subject_token, now)
+        asked = _for_no_more(of, client, asked)
         on = terms(client, asked, scope=_narrowed(of, client, names), about={})
         actors = of.actors
         if unverified_actor_token is not None:
@@ -87,6 +97,19 @@ class GrantRules(InspectionRules):
         with concerning(sub=token.subject):
             await self.check_live(token)
         return token
+
+
+def _for_no_more(of: AccessToken, client: Client, asked: Asked) -> Asked:
+    """Where nothing is named: for everybody only if the subject token is.
+
+    Raises: TargetRefused.
+    """
+    if ACCESS in of.audience or audience_of(client, asked) != (ACCESS,):
+        return asked
+    kept = tuple(name for name in of.audience if name in client.audiences)
+    if not kept:
+        raise TargetRefused
+    return replace(asked, resources=kept)
 
 
 def _narrowed(of: AccessToken, client: Client, names: tuple[str, ...]) -> str | None:

@@ -148,7 +148,7 @@ class SessionStore(Protocol):
         Raises: StoreMemoryLost.
         """
 
-    async def end(
+    async def end(  # noqa: PLR0913 - each by its name
         self,
         subject: Subject,
         sid: SessionId,
@@ -156,10 +156,12 @@ class SessionStore(Protocol):
         because: EndReason,
         attempt: Attempt,
         token_id: TokenId | None = None,
+        client_id: ClientId | None = None,
     ) -> Ending:
         """End one session. Of all callers exactly one gets Done.
 
-        `token_id` is the access token by which it is ended: never by a revoked one.
+        `token_id` is the access token by which it is ended, and `client_id` whose that is: never
+        by a revoked one, nor by one that another client got in exchange.
 
         Raises: StoreMemoryLost.
         """

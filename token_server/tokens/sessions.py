@@ -144,6 +144,7 @@ class SessionRules(Steps):
                 because=EndReason.LOGOUT,
                 attempt=self._ids.attempt(),
                 token_id=token.token_id,
+                client_id=token.client_id,
             )
         match ending:
             case Done():

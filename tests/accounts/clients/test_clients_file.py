@@ -62,6 +62,7 @@ MISTAKES = [
     (PUBLIC + 'grant_types = ["client_credentials"]', "4: grant_types must not list client_c"),
     (PUBLIC + 'refresh_policy = "reusable"', '4: refresh_policy must not be "reusable": meth'),
     (PUBLIC + 'on_reuse = "refuse"', '4: on_reuse must not be "refuse": method none'),
+    (PUBLIC + 'introspect = "any"', '4: introspect must not be "any": method none'),
     (PUBLIC + f'client_secret_sha256 = ["{HASH}"]', "4: client_secret_sha256 must not be set"),
     (PUBLIC + 'jwks_uri = "https://a"', "4: jwks_uri must not be set: none has no keys"),
     (
@@ -91,6 +92,7 @@ MISTAKES = [
     ),
     (KEYLESS + "jwks = 1", "4: must be a table (client c)"),
     (KEYLESS + "jwks = { keys = [] }", "4: keys must not be empty (client c)"),
+    (KEYLESS + "jwks = {}", "4: keys must not be empty (client c)"),
     (KEYLESS + "jwks = { key = [] }", "4: key is not a member; did you mean keys? (client c)"),
     *[
         (KEYLESS + f'jwks_uri = "{bad}"', "4: jwks_uri must be")

@@ -20,7 +20,7 @@ from token_server.accounts.clients.readers import (
 )
 from token_server.accounts.clients.registered import KeySource, RegisteredClient, TrustedIssuer
 from token_server.accounts.clients.tables import Table
-from token_server.durations import read_duration, read_lifetime
+from token_server.durations import read_duration, read_lifetime, short_term_after
 from token_server.tokens.clients import (
     ASSERTION_ALGORITHMS,
     AccessTokenFormat,
@@ -126,14 +126,17 @@ def _keys(table: Table) -> KeySource:
 
 
 def _policy(table: Table, defaults: Policy) -> Policy:
+    access = table.take("access_token_lifetime", read_lifetime, defaults.access_token_lifetime)
+    short_term = defaults.short_term_refresh_token_lifetime
+    # It follows from the access token's, unless the settings have it otherwise.
+    if short_term == short_term_after(defaults.access_token_lifetime):
+        short_term = short_term_after(access)
     return Policy(
-        access_token_lifetime=table.take(
-            "access_token_lifetime", read_lifetime, defaults.access_token_lifetime
-        ),
+        access_token_lifetime=access,
         refresh_token_lifetime=table.take(
             "refresh_token_lifetime", read_lifetime, defaults.refresh_token_lifetime
         ),
-        short_term_refresh_token_lifetime=defaults.short_term_refresh_token_lifetime,
+        short_term_refresh_token_lifetime=short_term,
         session_lifetime=table.take("session_lifetime", read_lifetime, defaults.session_lifetime),
         grace_period=table.take("grace_period", read_duration, defaults.grace_period),
         recovery_period=table.take("recovery_period", read_duration, defaults.recovery_period),
@@ -177,3 +180,5 @@ def _check_public(table: Table, client: Client) -> None:
         table.fault('must not be "reusable": method none', "refresh_policy")
     if client.on_reuse is OnReuse.REFUSE:
         table.fault('must not be "refuse": method none', "on_reuse")
+    if client.introspects_any:
+        table.fault('must not be "any": method none', "introspect")

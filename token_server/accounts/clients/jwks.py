@@ -52,7 +52,7 @@ def read_jwks(jwks: Table) -> tuple[VerificationKey, ...]:
             found[key.kid] = key
         except ValueError as rule:
             jwks.fault(str(rule), *where[-2:])
-    if not tables and "keys" in jwks:
+    if jwks.is_empty or ("keys" in jwks and not tables):
         jwks.fault("must not be empty", "keys")
     jwks.refuse_the_rest()
     return tuple(found.values())

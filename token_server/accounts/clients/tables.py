@@ -38,6 +38,7 @@ class Table:
         self.known: list[str] = []
         self.of = of
         """Whose table it is, for people."""
+        self.is_empty = members == {}
         self._members: Mapping[str, object] = {}
         if isinstance(members, dict):
             self._members = members

@@ -2,11 +2,13 @@
 -- (it is another client's), revoked (the access token that shall end it), or ended (and why).
 --
 -- KEYS: session, subject record, revoked access token (where one is to end it)
--- ARGV: sid, why, attempt, whose it must be if it is anybody's ('=' and the client; '': anybody's)
+-- ARGV: sid, why, attempt, whose it must be ('=' and the client, if any; '': anybody's), '1' if it
+--   may be nobody's as well
 
 local record = read(KEYS[1])
 if not record.g then return {'unknown'} end
-if ARGV[4] ~= '' and record.c and '=' .. record.c ~= ARGV[4] then return {'misplaced'} end
+local is_open = ARGV[4] == '' or (ARGV[5] == '1' and not record.c)
+if not is_open and '=' .. (record.c or '') ~= ARGV[4] then return {'misplaced'} end
 if all_ended(KEYS[2], record.o) then return {'ended', 'all_ended'} end
 if record.e then
   if record.t == ARGV[3] then return {'done'} end -- our own retry
