@@ -62,7 +62,6 @@ MISTAKES = [
     (PUBLIC + 'grant_types = ["client_credentials"]', "4: grant_types must not list client_c"),
     (PUBLIC + 'refresh_policy = "reusable"', '4: refresh_policy must not be "reusable": meth'),
     (PUBLIC + 'on_reuse = "refuse"', '4: on_reuse must not be "refuse": method none'),
-    (PUBLIC + 'introspect = "any"', '4: introspect must not be "any": method none'),
     (PUBLIC + f'client_secret_sha256 = ["{HASH}"]', "4: client_secret_sha256 must not be set"),
     (PUBLIC + 'jwks_uri = "https://a"', "4: jwks_uri must not be set: none has no keys"),
     (

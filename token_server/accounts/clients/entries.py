@@ -180,5 +180,3 @@ def _check_public(table: Table, client: Client) -> None:
         table.fault('must not be "reusable": method none', "refresh_policy")
     if client.on_reuse is OnReuse.REFUSE:
         table.fault('must not be "refuse": method none', "on_reuse")
-    if client.introspects_any:
-        table.fault('must not be "any": method none', "introspect")
