@@ -51,7 +51,7 @@ jwks: install ## print the public JWK Set
 	@$(BIN)/token-server keys jwks
 
 test: install ## everything a fresh machine can run, a part on each core
-	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
+	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
 chaos: install ## the long profiles: many more histories, kills and cut connections
 	$(BIN)/pytest --hypothesis-profile=long --timeout=1800 tests/property tests/e2e tests/signing/test_keyset_changes.py
