@@ -2,13 +2,15 @@
 
 import asyncio
 import socket
+from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
+from itertools import repeat
 
 import pytest
 from support.processes import wait_until
-from support.raw_http import PATIENCE, SAID, connect, post, read_answer, serving
+from support.raw_http import PATIENCE, SAID, connect, post, read_answer, rest_of, serving
 
 from token_server.web.hardened import Hardened
 
@@ -81,6 +83,22 @@ def test_a_connection_that_is_to_be_closed_is(port: int) -> None:
         connection.sendall(post(b"Content-Length: 0", b"Connection: close"))
         assert read_answer(connection)[0][9:12] == b"503"
         assert connection.recv(1) == b""
+
+
+@pytest.mark.usefixtures("busy")
+def test_to_head_it_is_told_without_a_body(port: int) -> None:
+    with connect(port) as connection:
+        connection.sendall(b"HEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        answer = rest_of(connection)
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert answer.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.usefixtures("busy")
+def test_who_never_reads_it_is_cut_off(port: int) -> None:
+    questions = repeat(post(b"Content-Length: 0") * 1000)
+    with connect(port) as connection, pytest.raises(ConnectionError):
+        deque(map(connection.sendall, questions), maxlen=0)
 
 
 @pytest.mark.usefixtures("busy")

@@ -16,7 +16,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from token_server.web.answering import OVERLOADED, Cycle, closing_unless_read
+from token_server.web.answering import OVERLOADED, OVERLOADED_HEAD, Cycle, closing_unless_read
 from token_server.web.framing import framing_of
 from token_server.web.wire import IS_GONE
 
@@ -175,10 +175,7 @@ class Hardened(HttpToolsProtocol):
                 return
 
     def _has_too_much_to_do(self) -> bool:
-        """Whether this request would wait for longer than anybody should.
-
-        Whoever asks how the server is, or for its keys, is answered all the same.
-        """
+        """Whether this one would wait for too long; its health and keys it tells all the same."""
         return (
             len(self.tasks) - len(self._held_up) >= self.MAX_AT_ONCE
             and not self.url.startswith(ANSWERED_ALWAYS)
@@ -197,7 +194,12 @@ class Hardened(HttpToolsProtocol):
 
     def _turn_away(self) -> None:
         self._is_turned_away = False
-        self.transport.write(OVERLOADED)
+        if self.flow.write_paused:
+            self.transport.abort()  # Who asks on, and reads no answer, would fill our memory.
+            return
+        # RFC 9110 §9.3.2: a body after HEAD would pass for the start of the next answer.
+        is_head = self.parser.get_method() == b"HEAD"
+        self.transport.write(OVERLOADED_HEAD if is_head else OVERLOADED)
         if not self.parser.should_keep_alive():
             self.transport.close()
         self.on_response_complete()
