@@ -14,7 +14,7 @@ from redis.exceptions import ResponseError
 from token_server.store.connect import connect
 from token_server.store.embedded import EmbeddedStore
 from token_server.store.engine import Engine, Script
-from token_server.store.line import Line
+from token_server.store.line import Line, Wire
 from token_server.store.pool import FairPool, line_of
 from token_server.tokens.refusals import StoreUnavailable
 
@@ -107,6 +107,15 @@ async def test_who_waits_is_told_when_the_line_is_cut(redis: Redis, store_socket
         with pytest.raises(NotConnected):
             await waiting
         assert await line.ask("PING") == b"PONG"
+
+
+async def test_a_wire_that_was_lost_tells_so_at_once(store_socket: Path) -> None:
+    _, writer = await asyncio.open_unix_connection(store_socket)
+    wire = Wire(writer.transport, answered_within=60)
+    wire.cut()
+    await writer.wait_closed()
+    with pytest.raises(NotConnected):
+        await asyncio.wait_for(wire.ask(b"PING\r\n"), 1)
 
 
 async def test_a_line_that_is_silent_is_given_up(store_socket: Path) -> None:
