@@ -10,6 +10,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as NotConnected
 from redis.exceptions import ResponseError
+from support.valkey import running_valkey
 
 from token_server.store.connect import connect
 from token_server.store.embedded import EmbeddedStore
@@ -189,3 +190,15 @@ async def test_a_client_that_is_closed_leaves_no_connection(
         assert isinstance(engine.client.connection_pool, FairPool)
     while len(await redis.client_list()) > before:  # noqa: ASYNC110 - another process
         await asyncio.sleep(0)
+
+
+async def test_after_a_failover_what_is_durable_is_waited_for_elsewhere(tmp_path: Path) -> None:
+    with running_valkey(tmp_path, "--appendonly", "yes") as store:
+        async with connect(f"unix://{store}") as client, connect(f"unix://{store}") as operator:
+            engine = Engine(client, waits_for_fsync=True)
+            await engine.make_durable()
+            before = await client.client_id()
+            await operator.replicaof("127.0.0.1", "1")
+            with pytest.raises(StoreUnavailable):
+                await engine.make_durable()
+            assert await client.client_id() != before
