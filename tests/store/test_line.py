@@ -10,11 +10,12 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as NotConnected
 from redis.exceptions import ResponseError
+from support.valkey import running_valkey
 
 from token_server.store.connect import connect
 from token_server.store.embedded import EmbeddedStore
 from token_server.store.engine import Engine, Script
-from token_server.store.line import Line
+from token_server.store.line import Line, Wire
 from token_server.store.pool import FairPool, line_of
 from token_server.tokens.refusals import StoreUnavailable
 
@@ -109,6 +110,15 @@ async def test_who_waits_is_told_when_the_line_is_cut(redis: Redis, store_socket
         assert await line.ask("PING") == b"PONG"
 
 
+async def test_a_wire_that_was_lost_tells_so_at_once(store_socket: Path) -> None:
+    _, writer = await asyncio.open_unix_connection(store_socket)
+    wire = Wire(writer.transport, answered_within=60)
+    wire.cut()
+    await writer.wait_closed()
+    with pytest.raises(NotConnected):
+        await asyncio.wait_for(wire.ask(b"PING\r\n"), 1)
+
+
 async def test_a_line_that_is_silent_is_given_up(store_socket: Path) -> None:
     async with connect(f"unix://{store_socket}") as client:
         line = Line(client.connection_pool, answered_within=0.05)
@@ -180,3 +190,15 @@ async def test_a_client_that_is_closed_leaves_no_connection(
         assert isinstance(engine.client.connection_pool, FairPool)
     while len(await redis.client_list()) > before:  # noqa: ASYNC110 - another process
         await asyncio.sleep(0)
+
+
+async def test_after_a_failover_what_is_durable_is_waited_for_elsewhere(tmp_path: Path) -> None:
+    with running_valkey(tmp_path, "--appendonly", "yes") as store:
+        async with connect(f"unix://{store}") as client, connect(f"unix://{store}") as operator:
+            engine = Engine(client, waits_for_fsync=True)
+            await engine.make_durable()
+            before = await client.client_id()
+            await operator.replicaof("127.0.0.1", "1")
+            with pytest.raises(StoreUnavailable):
+                await engine.make_durable()
+            assert await client.client_id() != before

@@ -1,11 +1,16 @@
 """Who would have to wait for too long is told so at once, and nobody else notices."""
 
+import asyncio
 import socket
+from collections import deque
 from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
+from itertools import repeat
 
 import pytest
 from support.processes import wait_until
-from support.raw_http import SAID, connect, post, read_answer, serving
+from support.raw_http import PATIENCE, SAID, connect, post, read_answer, rest_of, serving
 
 from token_server.web.hardened import Hardened
 
@@ -81,6 +86,22 @@ def test_a_connection_that_is_to_be_closed_is(port: int) -> None:
 
 
 @pytest.mark.usefixtures("busy")
+def test_to_head_it_is_told_without_a_body(port: int) -> None:
+    with connect(port) as connection:
+        connection.sendall(b"HEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        answer = rest_of(connection)
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert answer.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.usefixtures("busy")
+def test_who_never_reads_it_is_cut_off(port: int) -> None:
+    questions = repeat(post(b"Content-Length: 0") * 1000)
+    with connect(port) as connection, pytest.raises(ConnectionError):
+        deque(map(connection.sendall, questions), maxlen=0)
+
+
+@pytest.mark.usefixtures("busy")
 def test_a_body_that_makes_no_sense_is_told_of_all_the_same(port: int) -> None:
     with connect(port) as connection:
         connection.sendall(post(b"Transfer-Encoding: chunked", body=b"x\r\n"))
@@ -95,3 +116,52 @@ def test_a_body_that_never_comes_is_not_waited_for(port: int) -> None:
             assert connection.recv(1) == b""
         except ConnectionResetError:
             return  # Which of the two it is says nothing.
+
+
+def test_who_keeps_the_server_waiting_takes_nobodys_place(port: int) -> None:
+    slow = [connect(port) for _ in range(2 * Narrow.MAX_AT_ONCE)]
+    for connection in slow:
+        # The second of two is begun when the first is answered.
+        connection.sendall(post(b"Content-Length: 0") + post(b"Content-Length: 9", body=b"a"))
+        assert read_answer(connection)[0][9:12] == b"200"
+    assert status(port, post(b"Content-Length: 0")) == b"200"
+    for connection in slow:
+        connection.sendall(b"=2345678")
+        assert read_answer(connection)[1]["body"] == "a=2345678"
+        connection.close()
+
+
+def test_who_was_waited_for_is_counted_once_all_of_it_is_here(port: int) -> None:
+    slow = [connect(port) for _ in range(Narrow.MAX_AT_ONCE)]
+    for connection in slow:
+        connection.sendall(post(b"Content-Length: 3", path=b"/never", body=b"a"))
+    assert status(port, post(b"Content-Length: 0")) == b"200"
+    for connection in slow:
+        connection.sendall(b"=b")
+    wait_until(lambda: status(port, post(b"Content-Length: 0")) == b"503")
+    for connection in slow:
+        connection.close()
+    wait_until(lambda: status(port, post(b"Content-Length: 0")) == b"200")
+
+
+def test_who_reads_no_answers_takes_nobodys_place() -> None:
+    made: list[Narrow] = []
+
+    class Seen(Narrow):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            made.append(self)
+
+    with serving(Seen) as port, ExitStack() as until_then:
+        question = post(b"Content-Length: 60000", body=b"a" * 60_000)
+        for nth in range(Seen.MAX_AT_ONCE):
+            deaf = until_then.enter_context(socket.socket(socket.AF_INET))
+            # Before it connects: with more room it would take in megabytes unread.
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            deaf.settimeout(PATIENCE)
+            deaf.connect(("127.0.0.1", port))
+            wait_until(partial(lambda at: len(made) > at, nth))
+            while not made[nth].flow.write_paused:
+                deaf.sendall(question)
+            deaf.sendall(question)
+        assert status(port, post(b"Content-Length: 0")) == b"200"

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as NotConnected
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import NoScriptError, ReadOnlyError, RedisError, ResponseError
 
 from token_server.store import names
 from token_server.store.connect import RETRIES
@@ -140,6 +140,9 @@ class Engine:
             pipeline.set(names.BARRIER, "", px=PROBE_LIVES_MS)
             pipeline.execute_command("WAITAOF", 1, 0, FSYNC_WITHIN_MS)
             written, synced = await pipeline.execute(raise_on_error=False)
+        if isinstance(written, ReadOnlyError):
+            # A failover has made a replica of it, as in line.py: the next one connects anew.
+            await self.client.connection_pool.disconnect(inuse_connections=False)
         # Errors, where there is no memory for the write or somebody switched the file off.
         return written is True and not isinstance(synced, Exception) and synced[0] > 0
 

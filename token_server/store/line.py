@@ -99,6 +99,10 @@ class Wire(asyncio.Protocol):
 
     def ask(self, packed: bytes) -> asyncio.Future[Any]:
         answer = self._loop.create_future()
+        if not self.stands:
+            # Lost between its making and this question: no end of it will come any more.
+            answer.set_exception(NotConnected("Connection closed by server."))
+            return answer
         now = self._loop.time()
         self._unanswered.append((now, answer))
         if not self._unsent:

@@ -18,6 +18,7 @@ def _overloaded() -> bytes:
 
 OVERLOADED = _overloaded()
 """Said to whoever would have to wait for too long, in the shape of early refusals."""
+OVERLOADED_HEAD = OVERLOADED[: OVERLOADED.index(b"\r\n\r\n") + 4]
 
 
 class Cycle(RequestResponseCycle):

@@ -5,7 +5,6 @@ What uvicorn's httptools protocol lets pass and this one refuses is listed in
 """
 
 import asyncio
-from collections.abc import Iterable
 from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any
@@ -17,7 +16,8 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from token_server.web.answering import OVERLOADED, Cycle, closing_unless_read
+from token_server.web.answering import OVERLOADED, OVERLOADED_HEAD, Cycle, closing_unless_read
+from token_server.web.framing import framing_of
 from token_server.web.wire import IS_GONE
 
 HTTP_VERSIONS = ("1.1", "1.0")
@@ -63,6 +63,8 @@ class Hardened(HttpToolsProtocol):
         self._head_bytes = 0
         self._swallowed_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
+        # Of all connections, as `tasks` is: those whose client keeps a task waiting.
+        self._held_up: set[Hardened] = vars(server_state).setdefault("held_up", set())
 
     # The transport speaks.
 
@@ -72,7 +74,16 @@ class Hardened(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._await_nothing()
+        self._held_up.discard(self)
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._note_who_waits()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._note_who_waits()
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
@@ -120,6 +131,7 @@ class Hardened(HttpToolsProtocol):
         self._complete_scope()
         app = self.config.loaded_app
         self._begin(closing_unless_read(app) if self.expect_100_continue else app)  # type: ignore[arg-type]
+        self._note_who_waits()
 
     def on_body(self, body: bytes) -> None:
         self._swallowed_bytes = 0
@@ -136,6 +148,11 @@ class Hardened(HttpToolsProtocol):
         self._stage = Stage.IDLE
         self._swallowed_bytes = 0
         self._await_nothing()
+        self._note_who_waits()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._note_who_waits()
 
     # What follows from it.
 
@@ -158,20 +175,31 @@ class Hardened(HttpToolsProtocol):
                 return
 
     def _has_too_much_to_do(self) -> bool:
-        """Whether this request would wait for longer than anybody should.
-
-        Whoever asks how the server is, or for its keys, is answered all the same.
-        """
+        """Whether this one would wait for too long; its health and keys it tells all the same."""
         return (
-            len(self.tasks) >= self.MAX_AT_ONCE
+            len(self.tasks) - len(self._held_up) >= self.MAX_AT_ONCE
             and not self.url.startswith(ANSWERED_ALWAYS)
             and (self.cycle is None or self.cycle.response_complete)  # type: ignore[redundant-expr]
             and not self.expect_100_continue
         )
 
+    def _note_who_waits(self) -> None:
+        """Who sends half a body, or reads no answers, takes nobody's place: it costs no time."""
+        is_unheard = self._stage is Stage.BODY and not self.pipeline
+        runs = self.cycle is not None and (self.pipeline or not self.cycle.response_complete)  # type: ignore[redundant-expr]
+        if runs and (is_unheard or self.flow.write_paused) and not self.transport.is_closing():
+            self._held_up.add(self)
+        else:
+            self._held_up.discard(self)
+
     def _turn_away(self) -> None:
         self._is_turned_away = False
-        self.transport.write(OVERLOADED)
+        if self.flow.write_paused:
+            self.transport.abort()  # Who asks on, and reads no answer, would fill our memory.
+            return
+        # RFC 9110 §9.3.2: a body after HEAD would pass for the start of the next answer.
+        is_head = self.parser.get_method() == b"HEAD"
+        self.transport.write(OVERLOADED_HEAD if is_head else OVERLOADED)
         if not self.parser.should_keep_alive():
             self.transport.close()
         self.on_response_complete()
@@ -270,13 +298,3 @@ class Hardened(HttpToolsProtocol):
             self._await_more()  # It was us who did not read.
         else:
             self.transport.abort()
-
-
-def framing_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """A head that tells a parser where the body ends, and nothing else."""
-    lines = [
-        name + b": " + value + b"\r\n"
-        for name, value in headers
-        if name in (b"content-length", b"transfer-encoding")
-    ]
-    return b"".join([b"POST / HTTP/1.1\r\n", *lines, b"\r\n"])
