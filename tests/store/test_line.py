@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as NotConnected
 from redis.exceptions import ResponseError
+from support.crooked import crooked
 from support.valkey import running_valkey
 
 from token_server.store.connect import connect
@@ -22,30 +22,6 @@ from token_server.tokens.refusals import StoreUnavailable
 pytestmark = pytest.mark.anyio
 
 SECRET = Script("secret")
-
-
-@asynccontextmanager
-async def crooked(store: Path, *, loses: int = 0) -> AsyncIterator[Path]:
-    """A line to the store that is cut off instead of answering, that many times."""
-    left = loses
-
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal left
-        answers, questions = await asyncio.open_unix_connection(store)
-        while asked := await reader.read(65536):
-            questions.write(asked)
-            answer = await answers.read(65536)
-            if b"EVAL" in asked and left:
-                left -= 1
-                break
-            writer.write(answer)
-        questions.close()
-        writer.close()
-
-    with TemporaryDirectory() as short:
-        socket = Path(short) / "line"
-        async with await asyncio.start_unix_server(carry, socket):
-            yield socket
 
 
 @asynccontextmanager

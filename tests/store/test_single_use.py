@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
+from support.crooked import crooked
 from support.valkey import running_valkey
 
 from token_server.store.connect import connect
@@ -27,6 +28,18 @@ async def test_of_many_callers_one_spends_it(redis: Redis) -> None:
     servers = [await used_once(redis) for _ in range(4)]
     spent = await asyncio.gather(*(each.spend("a", "b", keep=MINUTE) for each in servers * 10))
     assert spent.count(True) == 1
+
+
+async def test_whose_answer_was_lost_is_not_taken_for_another(
+    redis: Redis, store_socket: Path
+) -> None:
+    """A client would be refused its first assertion as a replay."""
+    memory = StoreMemory(engine := Engine(redis, waits_for_fsync=False), await load_secret(engine))
+    lossy = crooked(store_socket, loses=1, of=b"NX")
+    async with lossy as line, connect(f"unix://{line}") as client:
+        once = UsedOnce(Engine(client, waits_for_fsync=False), memory)
+        assert await once.spend("a", keep=MINUTE)
+        assert not await once.spend("a", keep=MINUTE)
 
 
 async def test_names_are_told_apart_by_their_parts(redis: Redis) -> None:

@@ -2,11 +2,14 @@
 
 import hashlib
 import json
+import secrets
 from datetime import timedelta
 
 from token_server.store import names
 from token_server.store.engine import Engine
 from token_server.store.memory import StoreMemory
+
+_MARK_BYTES = 8
 
 
 class UsedOnce:
@@ -21,8 +24,12 @@ class UsedOnce:
         # A digest: names come from outside, of any length; JSON parts them.
         digest = hashlib.sha256(json.dumps(name).encode()).hexdigest()
         kept = max(1, keep // timedelta(milliseconds=1))
-        first = await self._engine.command("SET", names.USED + digest, "", "NX", "PX", kept)
-        if not first:
+        ours = secrets.token_bytes(_MARK_BYTES)
+        marked = await self._engine.command(
+            "SET", names.USED + digest, ours, "NX", "PX", kept, "GET"
+        )
+        # Our own mark: the command was repeated after its answer was lost.
+        if marked not in (None, ours):
             return False
         await self._engine.make_durable()
         # An emptied store has forgotten what was used before.
