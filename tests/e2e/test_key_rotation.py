@@ -16,6 +16,7 @@ from redis import Redis
 from support.fast_client import fast_clients
 from support.server import Server, running_server
 from support.traffic import Traffic
+from support.valkey import running_valkey
 from support.verifiers import DEFAULT_COOLDOWN, Joserfc, PyJwt, Verifier, jose_verifier
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
@@ -131,12 +132,16 @@ async def test_no_client_and_no_verifier_notices_that_keys_rotate(
 
 
 async def test_nor_do_verifiers_with_default_cooldowns_where_keys_are_announced_long_enough_ahead(
-    tmp_path: Path, store_socket: Path, jose_if_possible: Path | None, *, chaos: bool
+    tmp_path: Path, jose_if_possible: Path | None, *, chaos: bool
 ) -> None:
     """They fetch no sooner than 30 s after the last time, whatever `Cache-Control` says."""
     if not chaos:
         pytest.skip("takes two minutes: a part of `make chaos`")
-    with two_servers(tmp_path, store_socket, LONG_ENOUGH_AHEAD) as servers:
+    with (
+        # Servers that run already tell an emptied store again what they have signed.
+        running_valkey(tmp_path) as store,
+        two_servers(tmp_path, store, LONG_ENOUGH_AHEAD) as servers,
+    ):
         async with traffic_on(servers, jose_if_possible, cooldown=DEFAULT_COOLDOWN) as traffic:
             await rotate(servers, traffic, times=3)
         assert_nobody_noticed(traffic)
