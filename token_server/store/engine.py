@@ -23,7 +23,7 @@ from token_server.tokens.refusals import StoreUnavailable
 T = TypeVar("T")
 
 DEADLINE = timedelta(seconds=2)
-"""How long an answer of the store is waited for; no request is answered later than that."""
+"""How long one answer of the store is waited for; beginning a session needs three of them."""
 # What a store refuses for reasons of its own. Any other error is a fault of ours.
 _NOT_NOW = frozenset(
     {"BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOAUTH", "NOPERM", "NOREPLICAS"}
