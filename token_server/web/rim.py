@@ -5,13 +5,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 import structlog
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.routing import Router
+from starlette.types import Receive, Scope, Send
 
 from token_server.tokens.refusals import InternalFault, Refusal
 from token_server.web.dialects import camel
 from token_server.web.dialects.dialect import Refuse
+from token_server.web.paths import Handler, one_spelling
 from token_server.web.refused import new_instance
 
 log = structlog.get_logger(__name__)
@@ -20,32 +22,24 @@ log = structlog.get_logger(__name__)
 class Rim:
     """Each path's refusals are written as `refuse_at` has it, all others in the camel spelling."""
 
-    def __init__(self, app: ASGIApp, *, refuse_at: Mapping[str, Refuse] | None = None) -> None:
-        self._app = app
+    def __init__(self, serve: Handler, *, refuse_at: Mapping[str, Refuse] | None = None) -> None:
+        self._serve = serve
         self._refuse_at = refuse_at or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await Router()(scope, receive, send)  # Starting and stopping: nothing to do.
             return
-        begun = False
-
-        async def watched(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
-
         try:
-            await self._app(scope, receive, watched)
+            answer = await self._serve(Request(scope, receive))
         except ClientDisconnect:
             # Nothing was done, and nobody is there to read it; the server wants an answer.
-            await Response(status_code=400)(scope, receive, send)
+            answer = Response(status_code=400)
         except Exception as fault:  # noqa: BLE001 - the one place where all of them end
-            refuse = self._refuse_at.get(scope.get("path", ""), camel.refuse)
-            answer = _answer_to(fault, refuse)
-            # An answer cut short says by itself that it failed: the server closes the connection.
-            if not begun:
-                await answer(scope, receive, send)
+            answer = _answer_to(
+                fault, self._refuse_at.get(one_spelling(scope["path"]), camel.refuse)
+            )
+        await answer(scope, receive, send)
 
 
 def _answer_to(fault: Exception, refuse: Refuse) -> Response:

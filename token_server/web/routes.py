@@ -2,8 +2,8 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 
-from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from token_server.tokens.ports import Audit, Clock, JwkSet, VerifierLog
@@ -17,7 +17,7 @@ from token_server.tokens.services import (
     Tokens,
 )
 from token_server.web.clients import Callers
-from token_server.web.cors import Cors
+from token_server.web.cors import cors
 from token_server.web.dialects import json_body, request_header
 from token_server.web.dialects.dialect import Paths, ProfileDialect
 from token_server.web.exchange import Exchange
@@ -29,7 +29,7 @@ from token_server.web.metadata import MetadataEndpoint, paths_of
 from token_server.web.openapi.document import document
 from token_server.web.openapi.public_paths import OPENAPI, PAGE
 from token_server.web.openapi.served import described_for_machines, described_for_people
-from token_server.web.paths import Methods, OneSpelling, PathTable
+from token_server.web.paths import Methods, PathTable, served_by
 from token_server.web.profiled import ProfiledEndpoint
 from token_server.web.repeats import RepeatedRefusals
 from token_server.web.revoke import Revoke
@@ -77,8 +77,8 @@ def build_app(doors: Doors) -> ASGIApp:
     asked_by_browsers = {path: tuple(methods) for path, methods in paths.items()}
     if "form" in doors.dialects:
         asked_by_browsers |= _FORM_PATHS_OF_BROWSERS
-    rim = Rim(PathTable(all_routes(doors)), refuse_at=refuse_at)
-    return OneSpelling(Cors(rim, origins=doors.cors_origins, methods_at=asked_by_browsers))
+    rim = Rim(partial(served_by, all_routes(doors)), refuse_at=refuse_at)
+    return cors(rim, origins=doors.cors_origins, methods_at=asked_by_browsers)
 
 
 def _profile_paths(doors: Doors) -> Paths:
@@ -95,35 +95,35 @@ def _profile_paths(doors: Doors) -> Paths:
     }
 
 
-def all_routes(doors: Doors) -> list[Route]:
+def all_routes(doors: Doors) -> PathTable:
     exchange = Exchange(
         tokens=doors.tokens, log_in=doors.log_in, repeats=RepeatedRefusals(doors.clock)
     )
     jwk_set = JwkSetEndpoint(jwk_set=doors.jwk_set, verifiers=doors.verifiers, clock=doors.clock)
-    return [
-        *_profiled(doors, exchange),
-        *(_form(doors, exchange) if "form" in doors.dialects else []),
-        Route("/.well-known/jwks.json", Methods(GET=jwk_set)),
-        Route("/livez", Methods(GET=live)),
-        Route("/readyz", Methods(GET=Ready(doors.readiness))),
-        *_described(doors),
-    ]
+    return {
+        **_profiled(doors, exchange),
+        **(_form(doors, exchange) if "form" in doors.dialects else {}),
+        "/.well-known/jwks.json": Methods(GET=jwk_set),
+        "/livez": Methods(GET=live),
+        "/readyz": Methods(GET=Ready(doors.readiness)),
+        **_described(doors),
+    }
 
 
-def _described(doors: Doors) -> list[Route]:
+def _described(doors: Doors) -> PathTable:
     described = document(
         issuer=doors.issuer,
         dialects=doors.dialects,
         with_clients=doors.clients.is_there,
         metadata_at=paths_of(doors.issuer),
     )
-    return [
-        Route(OPENAPI, Methods(GET=described_for_machines(described))),
-        Route(PAGE, Methods(GET=described_for_people(described))),
-    ]
+    return {
+        OPENAPI: Methods(GET=described_for_machines(described)),
+        PAGE: Methods(GET=described_for_people(described)),
+    }
 
 
-def _form(doors: Doors, exchange: Exchange) -> list[Route]:
+def _form(doors: Doors, exchange: Exchange) -> PathTable:
     """The form dialect, and the standards that only its RFC 6749 spelling can have use for."""
     callers = Callers(authenticate=doors.authentication, clients=doors.clients, clock=doors.clock)
     grants = Grants(tokens=doors.tokens, exchange=exchange, assertions=doors.assertions)
@@ -133,17 +133,17 @@ def _form(doors: Doors, exchange: Exchange) -> list[Route]:
     introspect = StandardEndpoint(Introspect(doors.tokens), callers=callers, audit=doors.audit)
     metadata = MetadataEndpoint(issuer=doors.issuer, clients=doors.clients)
     # Nobody could be told anything where nobody is registered.
-    introspection = [Route("/api/oauth2/introspect", Methods(POST=introspect))]
-    return [
-        Route("/api/oauth2/token", Methods(POST=token, DELETE=log_out)),
-        Route("/api/oauth2/logout", Methods(POST=log_out)),
-        Route("/api/oauth2/revoke", Methods(POST=revoke)),
-        *(introspection if doors.clients.is_there else []),
-        *(Route(path, Methods(GET=metadata)) for path in paths_of(doors.issuer)),
-    ]
+    introspection = {"/api/oauth2/introspect": Methods(POST=introspect)}
+    return {
+        "/api/oauth2/token": Methods(POST=token, DELETE=log_out),
+        "/api/oauth2/logout": Methods(POST=log_out),
+        "/api/oauth2/revoke": Methods(POST=revoke),
+        **(introspection if doors.clients.is_there else {}),
+        **{path: Methods(GET=metadata) for path in paths_of(doors.issuer)},
+    }
 
 
-def _profiled(doors: Doors, exchange: Exchange) -> list[Route]:
+def _profiled(doors: Doors, exchange: Exchange) -> PathTable:
     def endpoint(dialect: ProfileDialect) -> ProfiledEndpoint:
         return ProfiledEndpoint(
             dialect,
@@ -153,8 +153,8 @@ def _profiled(doors: Doors, exchange: Exchange) -> list[Route]:
             reusable=dialect.name in doors.reusable,
         )
 
-    return [
+    return {
         # Whoever asks with HEAD would spend a token and be told nothing.
-        Route(path, Methods(head=False, **{name: endpoint(one) for name, one in methods.items()}))
+        path: Methods(head=False, **{name: endpoint(one) for name, one in methods.items()})
         for path, methods in _profile_paths(doors).items()
-    ]
+    }
