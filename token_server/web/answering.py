@@ -1,7 +1,5 @@
 """Writes an answer at once, head and body together: one write, and its reader wakes once."""
 
-from itertools import chain
-
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn._types import ASGISendEvent, HTTPResponseStartEvent
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
@@ -19,6 +17,9 @@ def _overloaded() -> bytes:
 OVERLOADED = _overloaded()
 """Said to whoever would have to wait for too long, in the shape of early refusals."""
 OVERLOADED_HEAD = OVERLOADED[: OVERLOADED.index(b"\r\n\r\n") + 4]
+
+
+_FRAMING = (b"connection", b"transfer-encoding")
 
 
 class Cycle(RequestResponseCycle):
@@ -41,15 +42,14 @@ class Cycle(RequestResponseCycle):
         await super().send(message)
 
     def _whole(self, start: HTTPResponseStartEvent, body: bytes) -> bytes | None:
-        lines = [STATUS_LINE[start["status"]]]
-        length = None
-        for name, value in chain(self.default_headers, start.get("headers", ())):
-            if name == b"content-length":
-                length = value
-            elif name in (b"connection", b"transfer-encoding"):
-                return None
-            lines.append(b"%b: %b\r\n" % (name, value))
-        if length is None or (self.scope["method"] != "HEAD" and int(length) != len(body)):
+        fields = [*self.default_headers, *start.get("headers", ())]
+        lines = [b"%b: %b\r\n" % (name, value) for name, value in fields]
+        named = {name for name, _ in fields}
+        if (
+            b"content-length: %d\r\n" % len(body) not in lines
+            or not named.isdisjoint(_FRAMING)
+            or self.scope["method"] == "HEAD"
+        ):
             return None
         if not self.keep_alive:
             lines.append(b"connection: close\r\n")
@@ -57,7 +57,7 @@ class Cycle(RequestResponseCycle):
         # RFC 9110 §5.5: what would split the answer must not be in a field.
         if head.count(b"\r") != len(lines) or head.count(b"\n") != len(lines) or b"\0" in head:
             return None
-        return head + (b"\r\n" if self.scope["method"] == "HEAD" else b"\r\n" + body)
+        return b"%b%b\r\n%b" % (STATUS_LINE[start["status"]], head, body)
 
     def _write(self, answer: bytes) -> None:
         self.transport.write(answer)

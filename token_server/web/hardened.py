@@ -18,6 +18,7 @@ from uvicorn.server import ServerState
 
 from token_server.web.answering import OVERLOADED, OVERLOADED_HEAD, Cycle, closing_unless_read
 from token_server.web.framing import framing_of
+from token_server.web.patience import Patience
 from token_server.web.wire import IS_GONE
 
 HTTP_VERSIONS = ("1.1", "1.0")
@@ -62,7 +63,12 @@ class Hardened(HttpToolsProtocol):
         self._is_turned_away = False
         self._head_bytes = 0
         self._swallowed_bytes = 0
-        self._deadline: asyncio.TimerHandle | None = None
+        self._idle = Patience(
+            self.loop, seconds=self.timeout_keep_alive, on_end=self.timeout_keep_alive_handler
+        )
+        self._receiving = Patience(
+            self.loop, seconds=self.RECEIVE_SECONDS, on_end=self._on_half_received
+        )
         # Of all connections, as `tasks` is: those whose client keeps a task waiting.
         self._held_up: set[Hardened] = vars(server_state).setdefault("held_up", set())
 
@@ -70,10 +76,11 @@ class Hardened(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._await_more()
+        self._receiving.begin()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._await_nothing()
+        self._receiving.forget()
+        self._idle.forget()
         self._held_up.discard(self)
         super().connection_lost(exc)
 
@@ -86,7 +93,7 @@ class Hardened(HttpToolsProtocol):
         self._note_who_waits()
 
     def data_received(self, data: bytes) -> None:
-        self._unset_keepalive_if_required()
+        self._idle.stop()
         self._swallowed_bytes += len(data)
         try:
             self._feed(data)
@@ -98,7 +105,7 @@ class Hardened(HttpToolsProtocol):
         if self._swallowed_bytes > self.MAX_HEAD_BYTES:
             self._reject(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         elif self._swallowed_bytes or self._stage is not Stage.IDLE:
-            self._await_more()
+            self._receiving.begin()
 
     # The parser speaks.
 
@@ -118,7 +125,10 @@ class Hardened(HttpToolsProtocol):
         # RFC 9110 §6.5.1: a trailer must not pass for a header. Nobody here wants trailers.
         if self._stage is Stage.HEAD:
             self._count(len(name) + len(value))
-            super().on_header(name, value)
+            name = name.lower()
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         if self._stage is not Stage.HEAD:
@@ -147,11 +157,18 @@ class Hardened(HttpToolsProtocol):
             super().on_message_complete()
         self._stage = Stage.IDLE
         self._swallowed_bytes = 0
-        self._await_nothing()
+        self._receiving.stop()
         self._note_who_waits()
 
     def on_response_complete(self) -> None:
-        super().on_response_complete()
+        """As HttpToolsProtocol, but without a timer for each request."""
+        self.server_state.total_requests += 1
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            if self.pipeline:
+                self._start_asgi_task(*self.pipeline.pop())
+            else:
+                self._idle.begin()
         self._note_who_waits()
 
     # What follows from it.
@@ -259,7 +276,7 @@ class Hardened(HttpToolsProtocol):
 
     def _reject(self, status: HTTPStatus) -> None:
         """Answer and close, but never in the place of an answer owed to an earlier request."""
-        self._await_nothing()
+        self._receiving.stop()
         if self._stage is Stage.BODY and not self._is_turned_away:
             if not self.cycle.response_started and not self.pipeline:
                 # The app may speak once more before it is told that the connection is gone.
@@ -283,18 +300,8 @@ class Hardened(HttpToolsProtocol):
         lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
         self.transport.write(STATUS_LINE[status] + lines + b"\r\n" + text)
 
-    def _await_more(self) -> None:
-        if self._deadline is None:
-            self._deadline = self.loop.call_later(self.RECEIVE_SECONDS, self._on_deadline)
-
-    def _await_nothing(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _on_deadline(self) -> None:
-        self._deadline = None
+    def _on_half_received(self) -> None:
         if self.flow.read_paused:
-            self._await_more()  # It was us who did not read.
+            self._receiving.begin()  # It was us who did not read.
         else:
             self.transport.abort()
