@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from token_server.strict_json import DEEPEST, read_object
+from token_server.strict_json import DEEPEST, read_object, write, write_ascii
 
 
 def nested(depth: int, *, innermost: str = "1", within: str = "[{}]") -> bytes:
@@ -36,7 +36,8 @@ def test_an_object_reads_as_pythons_own_reader_has_it(document: bytes) -> None:
     [
         *(b"", b" ", b"null", b"1", b'"text"', b"[]", b"[{}]", b"{", b"}", b"{}{}", b"{} x"),
         *(b"{'a': 1}", b"{a: 1}", b'{"a": 1,}', b'{"a": [1,]}', b"{}//", b'{"a": 01}', b'{"a":}'),
-        *(b'{"a": 1, "a": 1}', b'{"b": [{"a": 1, "\\u0061": 2}]}'),
+        *(b'{"a": 1, "a": 1}', b'{"b": [{"a": 1, "\\u0061": 2}]}', b'{"a":1,"a":1}'),
+        *(b'{"b":[{"a":1,"a":2}]}', b'{"a":NaN}', b'{"a":1e999}', b'{"a":"\\ud800"}'),
         *(b'{"a": NaN}', b'{"a": Infinity}', b'{"a": -Infinity}', b'{"a": 1e999}', b"NaN"),
         *(b'{"a": %s}' % (b"9" * 5000), b'{"a": -%s}' % (b"9" * 5000)),
         *(b'{"a": "\\ud800"}', b'{"\\udfff": 1}', b'{"a": "\\udd11\\ud83d"}'),
@@ -116,3 +117,31 @@ def test_any_bytes_are_an_object_that_can_be_written_or_refused(document: bytes)
     except ValueError:
         return
     json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+
+
+WITHOUT_FLOATS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+OBJECTS = st.dictionaries(st.text(), WITHOUT_FLOATS)
+
+
+@given(OBJECTS)
+def test_what_is_written_are_the_bytes_of_pythons_own_writer(members: dict[str, object]) -> None:
+    compact = {"separators": (",", ":"), "allow_nan": False}
+    assert write(members) == json.dumps(members, ensure_ascii=False, **compact).encode()  # type: ignore[arg-type]
+    assert json.loads(write_ascii(members)) == members
+    assert write_ascii(members).isascii()
+
+
+@given(OBJECTS, st.floats(allow_nan=False, allow_infinity=False))
+def test_what_is_written_reads_as_it_was(members: dict[str, object], number: float) -> None:
+    assert read_object(write({**members, "a": [number]})) == {**members, "a": [number]}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800"])
+def test_what_is_no_json_is_not_written(value: object) -> None:
+    for written in (write, write_ascii):
+        with pytest.raises(ValueError, match=r"."):
+            written({"a": [value]})

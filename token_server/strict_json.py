@@ -1,7 +1,13 @@
-"""JSON (RFC 8259), read strictly: what two readers could understand in two ways is refused."""
+"""JSON (RFC 8259), read strictly: what two readers could understand in two ways is refused.
+
+Written compactly, the same bytes for the same values.
+"""
 
 import json
 import math
+from collections.abc import Mapping
+
+import orjson
 
 DEEPEST = 64
 """As deep as objects and arrays may nest, however deep the stack happens to be already."""
@@ -9,20 +15,54 @@ DEEPEST = 64
 
 def read_object(data: bytes) -> dict[str, object]:
     """Raises: ValueError, and nothing else; its text does not quote what was read."""
+    if (value := _as_we_write(data)) is not None:
+        return value
     text = data.decode("utf-8")
     try:
-        value = _strict.decode(text)
+        decoded = _strict.decode(text)
     except RecursionError:
         raise ValueError("nested too deep") from None
-    if not isinstance(value, dict):
+    if not isinstance(decoded, dict):
         raise ValueError("no JSON object")  # noqa: TRY004 - all that is wrong with the text is one kind of error
     # Without that many brackets it cannot be so deep.
     if text.count("{") + text.count("[") > DEEPEST:
-        _check_depth(value)
+        _check_depth(decoded)
     if "\\u" in text:
         # An escaped half of a surrogate pair is no text, and would fail wherever it is written.
-        _write(value).encode("utf-8")
-    return value
+        _write(decoded).encode("utf-8")
+    return decoded
+
+
+def _as_we_write(data: bytes) -> dict[str, object] | None:
+    """The object, where `write` would have written these very bytes: nothing about it is odd.
+
+    There is no member twice then, nor any number that would be another one when it is written.
+    """
+    try:
+        value = orjson.loads(data)
+    except ValueError:
+        return None
+    is_shallow = data.count(b"{") + data.count(b"[") <= DEEPEST
+    if is_shallow and isinstance(value, dict) and orjson.dumps(value) == data:
+        return value
+    return None
+
+
+def write(members: Mapping[str, object]) -> bytes:
+    """An object in UTF-8. Raises: ValueError, for what is no number and no text in JSON."""
+    try:
+        written = orjson.dumps(members)
+    except orjson.JSONEncodeError:
+        # A number of more than 64 bits is one.
+        return _write(members).encode("utf-8")
+    # So orjson writes an infinite number too.
+    return _write(members).encode("utf-8") if b"null" in written else written
+
+
+def write_ascii(members: Mapping[str, object]) -> bytes:
+    """An object in ASCII, for those who read it in whatever encoding they are used to."""
+    written = write(members)
+    return written if written.isascii() else _write_ascii(members).encode("ascii")
 
 
 def _without_duplicates(members: list[tuple[str, object]]) -> dict[str, object]:
@@ -58,4 +98,5 @@ def _check_depth(value: dict[str, object]) -> None:
 _strict = json.JSONDecoder(
     object_pairs_hook=_without_duplicates, parse_constant=_finite, parse_float=_finite
 )
-_write = json.JSONEncoder(ensure_ascii=False).encode
+_write = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_write_ascii = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode

@@ -45,7 +45,13 @@ ACCESS = access_claims(USUAL, issuer=ISSUER, about={})
 
 
 def unverified(claims: Mapping[str, object], typ: TokenType = TokenType.JWT) -> UnverifiedToken:
-    return UnverifiedToken(compact="a.b.c", kid=Kid("k"), typ=typ, unverified_claims=dict(claims))
+    return UnverifiedToken(
+        signed="a.b",
+        unverified_signature=b"c",
+        kid=Kid("k"),
+        typ=typ,
+        unverified_claims=dict(claims),
+    )
 
 
 OF_A_CLIENT = replace(USUAL, client_id=ClientId("billing"), scope="a b")

@@ -18,7 +18,6 @@ LONGEST_TOKEN = 8192
 
 _PADDING, _HASH = PKCS1v15(), SHA512()
 _write_header = json.JSONEncoder(separators=(",", ":")).encode
-_write_claims = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
 def header_of(kid: Kid, typ: TokenType = TokenType.JWT) -> str:
@@ -29,8 +28,7 @@ def header_of(kid: Kid, typ: TokenType = TokenType.JWT) -> str:
 
 def write(header: str, claims: Mapping[str, object], key: RSAPrivateKey) -> str:
     """The signature is deterministic: same claims, same key, same bytes."""
-    payload = base64url.encode(_write_claims(claims).encode("utf-8"))
-    signed = f"{header}.{payload}"
+    signed = f"{header}.{base64url.encode(strict_json.write(claims))}"
     return f"{signed}.{base64url.encode(key.sign(signed.encode('ascii'), _PADDING, _HASH))}"
 
 
@@ -48,13 +46,17 @@ def unpack(unverified_token: str, headers: Mapping[str, tuple[Kid, TokenType]]) 
         # `jwk`, `jku` or `x5c` (RFC 8725 §3.1, §3.10).
         if header not in headers:
             raise _header_refused(header)
-        base64url.decode(signature)
+        unverified_signature = base64url.decode(signature)
         unverified_claims = _json_object(payload)
     except ValueError:
         raise TokenMalformed from None
     kid, typ = headers[header]
     return UnverifiedToken(
-        compact=unverified_token, kid=kid, typ=typ, unverified_claims=unverified_claims
+        signed=f"{header}.{payload}",
+        unverified_signature=unverified_signature,
+        kid=kid,
+        typ=typ,
+        unverified_claims=unverified_claims,
     )
 
 
@@ -63,9 +65,8 @@ def verify(unverified: UnverifiedToken, key: RSAPublicKey) -> None:
 
     Raises: TokenForged.
     """
-    signed, _, signature = unverified.compact.rpartition(".")
     try:
-        key.verify(base64url.decode(signature), signed.encode("ascii"), _PADDING, _HASH)
+        key.verify(unverified.unverified_signature, unverified.signed.encode(), _PADDING, _HASH)
     except (InvalidSignature, ValueError):
         raise TokenForged from None
 

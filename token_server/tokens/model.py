@@ -129,7 +129,9 @@ TYPES_READ = (TokenType.JWT, TokenType.AT_JWT)
 class UnverifiedToken:
     """A compact JWS taken apart; its signature was not looked at."""
 
-    compact: str = field(repr=False)
+    signed: str = field(repr=False)
+    """What the signature is over: header and payload."""
+    unverified_signature: bytes = field(repr=False)
     kid: Kid
     typ: TokenType
     unverified_claims: dict[str, object] = field(repr=False)
