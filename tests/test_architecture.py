@@ -17,7 +17,17 @@ SOURCES = [
 
 SPOKES = {"accounts", "audit", "system", "logs", "signing", "store", "web"}
 # What more than one room needs, and what is no rule about tokens.
-SHARED = {"durations", "host_names", "problems", "store_url", "strict_json", "web_addresses"}
+SHARED = {
+    *(
+        "durations",
+        "host_names",
+        "problems",
+        "spoken",
+        "store_url",
+        "strict_json",
+        "web_addresses",
+    ),
+}
 # What follows a file while the server runs.
 FOLLOWING = {"alarm", "rounds"}
 MAY_IMPORT: dict[str, set[str]] = {
@@ -85,7 +95,15 @@ def test_the_rules_have_no_io_no_clock_and_no_randomness(module: Path) -> None:
 @pytest.mark.parametrize("name", sorted(SHARED))
 def test_what_rooms_share_has_no_io(name: str) -> None:
     imported = {each.split(".")[0] for each in imports_of(PACKAGE / f"{name}.py")}
-    assert imported <= PURE | {"ipaddress", "json", "math", "types", "urllib"}
+    assert imported <= PURE | {
+        "contextvars",
+        "ipaddress",
+        "json",
+        "math",
+        "orjson",
+        "types",
+        "urllib",
+    }
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

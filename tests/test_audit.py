@@ -1,13 +1,14 @@
 """The audit log as a stream of lines."""
 
+import contextvars
 import io
 import json
 from datetime import UTC, datetime
 
 import structlog
-from structlog.contextvars import bound_contextvars
 
 from token_server.audit import AuditLog
+from token_server.spoken import spoken_to
 from token_server.tokens.ports import Fact
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, 1, tzinfo=UTC)
@@ -18,10 +19,14 @@ class FullDisk(io.StringIO):
         raise OSError(28, "No space left on device")
 
 
-def test_a_fact_is_one_line_with_what_is_bound_to_the_context() -> None:
+def test_a_fact_is_one_line_with_how_the_server_was_spoken_to() -> None:
     lines = io.StringIO()
-    with bound_contextvars(peer="192.0.2.1"):
+
+    def record() -> None:
+        spoken_to({"peer": "192.0.2.1"})
         AuditLog(lines, clock=lambda: NOW).record(Fact.ROTATED, sid="s\n", generation=1)
+
+    contextvars.Context().run(record)
     (line,) = lines.getvalue().splitlines()
     assert json.loads(line) == {
         "audit": True,

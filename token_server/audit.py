@@ -1,6 +1,5 @@
 """The audit log: one JSON line per security fact, with ids only, never a token."""
 
-import json
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -8,14 +7,15 @@ from typing import TextIO
 
 import structlog
 
+from token_server.spoken import how_spoken_to
+from token_server.strict_json import write_ascii
 from token_server.tokens.ports import Fact
 
 log = structlog.get_logger(__name__)
-_write = json.JSONEncoder().encode
 
 
 class AuditLog:
-    """Writes each fact as one line to a stream; what is bound to the context goes along."""
+    """Writes each fact as one line to a stream; and how it was spoken to goes along."""
 
     def __init__(self, stream: TextIO, *, clock: Callable[[], datetime]) -> None:
         self._clock = clock
@@ -27,11 +27,10 @@ class AuditLog:
         The fact has taken effect: to fail its request would only make the client ask again.
         """
         at = self._clock().astimezone(UTC).isoformat(timespec="microseconds")
-        bound = structlog.contextvars.get_contextvars()
-        line = {"audit": True, "at": at, **bound, **ids, "event": fact.value}
+        line = {"audit": True, "at": at, **how_spoken_to(), **ids, "event": fact.value}
         try:
             # In one piece: other processes write to the same place.
-            self._stream.write(_write(line) + "\n")
+            self._stream.write(write_ascii(line).decode("ascii") + "\n")
             self._stream.flush()
         except (OSError, ValueError) as fault:  # a full disk, a closed pipe
             with suppress(OSError, ValueError):

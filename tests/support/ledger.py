@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from structlog.contextvars import get_contextvars
-
+from token_server.spoken import how_spoken_to
 from token_server.tokens.clients import NOTHING_MORE, Asked, Client
 from token_server.tokens.model import (
     EndReason,
@@ -136,7 +135,7 @@ class Ledger:
     ) -> TokenPair:
         self.calls.append(("refresh", client, asked))
         self.refreshed.append(unverified_token)
-        self.contexts.append(get_contextvars())
+        self.contexts.append(dict(how_spoken_to()))
         if unverified_token in self.faults:
             raise self.faults[unverified_token]
         if unverified_token not in self.pairs:
@@ -146,7 +145,7 @@ class Ledger:
         return found
 
     async def log_out(self, unverified_token: str) -> None:
-        self.contexts.append(get_contextvars())
+        self.contexts.append(dict(how_spoken_to()))
         if unverified_token in self.faults:
             raise self.faults[unverified_token]
         if not unverified_token.startswith("access."):

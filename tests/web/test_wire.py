@@ -78,11 +78,11 @@ async def test_a_client_that_has_gone_is_no_refusal() -> None:
     ],
 )
 def test_a_form_in_any_writing_is_a_form(content_type: str) -> None:
-    check_form(Headers({"content-type": content_type}))
+    check_form(request_of(headers={"content-type": content_type}))
 
 
 def test_a_body_without_a_media_type_is_read_as_a_form() -> None:
-    check_form(Headers())
+    check_form(request_of())
 
 
 @pytest.mark.parametrize(
@@ -98,13 +98,14 @@ def test_a_body_without_a_media_type_is_read_as_a_form() -> None:
 )
 def test_another_media_type_is_refused(content_type: str) -> None:
     with pytest.raises(MediaTypeUnsupported):
-        check_form(Headers({"content-type": content_type}))
+        check_form(request_of(headers={"content-type": content_type}))
 
 
 def test_two_media_types_are_malformed() -> None:
-    twice = [(b"content-type", b"application/x-www-form-urlencoded")] * 2
+    twice = request_of(headers={"content-type": "application/x-www-form-urlencoded"})
+    twice.scope["headers"] *= 2
     with pytest.raises(RequestMalformed):
-        check_form(Headers(raw=twice))
+        check_form(twice)
 
 
 @pytest.mark.parametrize(

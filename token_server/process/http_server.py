@@ -40,6 +40,8 @@ class HttpServer(uvicorn.Server):
                 access_log=False,
                 log_config=None,
                 workers=1,
+                # What one request says of itself is no matter to the next on its connection.
+                reset_contextvars=True,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=drain_seconds,
             )

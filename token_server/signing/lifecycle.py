@@ -91,9 +91,10 @@ def first_keyset(*, active: PublicKey, pending: PublicKey, now: datetime) -> Key
 
 def active(keyset: Keyset, now: datetime) -> SigningKey:
     """The one key that signs."""
-    return next(
-        key for key in keyset.in_signing_order if key.stops_at is None or now < key.stops_at
-    )
+    for key in keyset.in_signing_order:
+        if key.stops_at is None or now < key.stops_at:
+            return key
+    raise AssertionError("a keyset holds a key that signs until further notice")
 
 
 def state(keyset: Keyset, key: SigningKey, now: datetime) -> KeyState:

@@ -85,7 +85,18 @@ class Engine:
         durably: bool = False,
     ) -> Any:  # noqa: ANN401 - what a script returns only its caller knows
         """Run a script; `durably`: return only once what it wrote is on disk."""
-        result = await self._run(script, (len(keys), *keys, *arguments))
+        since = asyncio.get_running_loop().time()
+        words = (len(keys), *keys, *arguments)
+        # The common case needs no timeout of its own: the line is taken for dead sooner.
+        if self._line.stands:
+            try:
+                result = await self._line.ask("EVALSHA", script.sha, *words)
+            except (NotConnected, NoScriptError):
+                result = await self._run_again(script, words, since)
+            except ResponseError as fault:
+                raise self._unavailable(fault) from fault
+        else:
+            result = await self._run_again(script, words, since)
         if durably:
             await self.make_durable()
         return result
@@ -100,17 +111,8 @@ class Engine:
         """Raises: StoreUnavailable, where the store takes no write."""
         await self.command("SET", names.PROBE, "", "PX", PROBE_LIVES_MS)
 
-    async def _run(self, script: Script, words: Sequence[Argument]) -> Any:  # noqa: ANN401
-        since = asyncio.get_running_loop().time()
+    async def _run_again(self, script: Script, words: Sequence[Argument], since: float) -> Any:  # noqa: ANN401
         by_name = ("EVALSHA", script.sha, *words)
-        # The common case needs no timeout of its own: the line is taken for dead sooner.
-        if self._line.stands:
-            try:
-                return await self._line.ask(*by_name)
-            except (NotConnected, NoScriptError):
-                pass
-            except ResponseError as fault:
-                raise self._unavailable(fault) from fault
         in_full = ("EVAL", script.text, *words)
         return await self.answer(self._persist(by_name, in_full), since=since)
 

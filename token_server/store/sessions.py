@@ -45,6 +45,7 @@ _REFRESH = Script("record", "refresh")
 _END = Script("record", "end")
 _END_ALL = Script("subject", "end_all")
 _LOOK = Script("record", "look")
+_OUTCOMES = {each.value.encode(): each for each in Outcome}
 _UNCHANGED: Mapping[bytes, Showing] = {
     b"misplaced": Misplaced(),
     b"expired": Expired(),
@@ -200,7 +201,7 @@ class Sessions(SessionEnds):
                 return _UNCHANGED[outcome]
             case _:
                 session = records.read(token.subject, token.sid, values)
-                return Handed(outcome=Outcome(outcome.decode()), session=session)
+                return Handed(outcome=_OUTCOMES[outcome], session=session)
 
 
 def _keys(subject: Subject, sid: SessionId) -> list[str]:

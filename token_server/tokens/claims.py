@@ -67,7 +67,7 @@ def is_subject(text: str) -> bool:
 
 def _as_documented(token: AccessToken, issuer: str) -> dict[str, object]:
     issued_at = to_seconds(token.issued_at)
-    return {
+    claims: dict[str, object] = {
         "unique_name": token.subject,
         "nbf": issued_at,
         "exp": to_seconds(token.expires_at),
@@ -76,12 +76,18 @@ def _as_documented(token: AccessToken, issuer: str) -> dict[str, object]:
         "iss": issuer,
         "sub": token.subject,
         "jti": token.token_id,
-        **_where_any(sid=token.sid, client_id=token.client_id, scope=token.scope),
     }
+    if token.sid is not None:
+        claims["sid"] = token.sid
+    if token.client_id is not None:
+        claims["client_id"] = token.client_id
+    if token.scope is not None:
+        claims["scope"] = token.scope
+    return claims
 
 
 def _of_rfc_9068(token: AccessToken, issuer: str) -> dict[str, object]:
-    return {
+    claims: dict[str, object] = {
         "iss": issuer,
         "exp": to_seconds(token.expires_at),
         "aud": _aud(token),
@@ -89,12 +95,12 @@ def _of_rfc_9068(token: AccessToken, issuer: str) -> dict[str, object]:
         "client_id": token.client_id,
         "iat": to_seconds(token.issued_at),
         "jti": token.token_id,
-        **_where_any(scope=token.scope, sid=token.sid),
     }
-
-
-def _where_any(**claims: str | None) -> dict[str, object]:
-    return {name: value for name, value in claims.items() if value is not None}
+    if token.scope is not None:
+        claims["scope"] = token.scope
+    if token.sid is not None:
+        claims["sid"] = token.sid
+    return claims
 
 
 def _aud(token: AccessToken) -> str | list[str]:

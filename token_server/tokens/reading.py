@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from token_server.tokens.claims import is_subject
 from token_server.tokens.identity import TokenIds
@@ -32,6 +32,7 @@ MOST_ACTORS = 8
 # The year 9999: whatever lies beyond is no moment that we could have written.
 _LAST_SECOND = 253_402_300_799
 # Lua's numbers are doubles: above this, two generations would compare as equal.
+_LEEWAY_SECONDS = LEEWAY // timedelta(seconds=1)
 _LAST_GENERATION = 2**53 - 1
 _ACCESS_TOKENS = (TokenType.JWT, TokenType.AT_JWT)
 _SID = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
@@ -124,11 +125,12 @@ def _check_shape(token: AccessToken) -> None:
 
 
 def _check_moments(claims: Claims, now: datetime, begins: tuple[str, ...]) -> None:
-    begins_at = max(_whole_number(claims, name, _LAST_SECOND) for name in begins)
+    begins_at = max([_whole_number(claims, name, _LAST_SECOND) for name in begins])
+    seconds = to_seconds(now)
     # No leeway here: we told the client this moment, and the clock that set it is ours.
-    if to_seconds(now) >= _whole_number(claims, "exp", _LAST_SECOND):
+    if seconds >= _whole_number(claims, "exp", _LAST_SECOND):
         raise TokenExpired
-    if begins_at > to_seconds(now + LEEWAY):
+    if begins_at > seconds + _LEEWAY_SECONDS:
         raise TokenNotYetValid
 
 

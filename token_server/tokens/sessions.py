@@ -57,6 +57,8 @@ from token_server.tokens.terms import (
     written,
 )
 
+_FACTS = {outcome: Fact(outcome) for outcome in Outcome}
+
 
 class SessionRules(Steps):
     """A session from its first pair to its end."""
@@ -122,7 +124,7 @@ class SessionRules(Steps):
             about = await claims_about(token.subject) if claims_about else {}
             handed = _handed(await self._shown(token, now, client, names), token)
         session = handed.session
-        self._audit.record(Fact(handed.outcome), **ids_of(session))
+        self._audit.record(_FACTS[handed.outcome], **ids_of(session))
         scope = scope_within(session.scope, client=client, names=names)
         on = terms(client, asked, scope=scope, about=about)
         kept = unverified_token if handed.outcome is Outcome.KEPT else None

@@ -1,7 +1,6 @@
 """What the rules stand on, and the steps that more than one of them takes."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime
 
 from token_server.tokens.claims import access_claims
@@ -93,13 +92,16 @@ class Steps:
 
     async def _covered_kid(self, kid: Kid, now: datetime, *, until: datetime) -> Kid:
         """That key, or the one that signs in its place, where it covers a token until then."""
-        if self._signer.kid_for(kid, now) != kid:
+        signing = self._signer.kid_for(kid, now)
+        if signing != kid:
             # Another server may know that key for the active one already: a repeat of what it
             # answered shall be the same bytes.
             await self._keyset_watch.catch_up()
+            signing = self._signer.kid_for(kid, now)
         # Another server may have issued it, by another key; and the keyset may change meanwhile.
-        while not self._key_expiries.is_reserved(signing := self._signer.kid_for(kid, now), until):
+        while not self._key_expiries.is_reserved(signing, until):
             await self._key_expiries.reserve(signing, until)
+            signing = self._signer.kid_for(kid, now)
         return signing
 
     async def _alone(self, token: AccessToken, now: datetime) -> IssuedAccessToken:
@@ -119,13 +121,18 @@ class Steps:
         return self._signer.sign(claims, kid=kid, now=now, typ=token.typ)
 
 
-@contextmanager
-def concerning(**ids: str) -> Iterator[None]:
+class concerning:  # noqa: N801 - read as what it does
     """Whatever the store refuses, the audit line says whom it concerns."""
-    try:
-        yield
-    except TemporarilyUnavailable as refusal:
-        raise refusal.about(**ids)  # noqa: B904 - the same refusal
+
+    def __init__(self, **ids: str) -> None:
+        self._ids = ids
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, _type: object, fault: object, _traceback: object) -> None:
+        if isinstance(fault, TemporarilyUnavailable):
+            fault.about(**self._ids)
 
 
 def ids_of(session: Session) -> dict[str, str | int]:

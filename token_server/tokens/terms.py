@@ -57,6 +57,8 @@ def terms(
 
 def audience_of(client: Client | None, asked: Asked) -> tuple[str, ...]:
     """RFC 8707 §2: what is named, or where that is (RFC 9068 §3). Raises: TargetRefused."""
+    if client is None and not asked.resources:
+        return (ACCESS,)
     # An access token for `refresh` could be taken for the other kind.
     allowed = [name for name in client.audiences if name != REFRESH] if client else []
     if asked.resources:

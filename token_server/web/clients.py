@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from starlette.requests import Request
-from structlog.contextvars import bound_contextvars
 
+from token_server.spoken import how_spoken_to, spoken_to
 from token_server.tokens.clients import Client
 from token_server.tokens.ports import Clock
 from token_server.tokens.refusals import Refusal
@@ -43,8 +43,8 @@ def naming(client: Client | None) -> Iterator[None]:
     if client is None:
         yield
         return
-    with bound_contextvars(client_id=client.client_id):
-        try:
-            yield
-        except Refusal as refusal:
-            raise refusal.about(client_id=client.client_id)  # noqa: B904 - the same refusal
+    spoken_to({**how_spoken_to(), "client_id": client.client_id})
+    try:
+        yield
+    except Refusal as refusal:
+        raise refusal.about(client_id=client.client_id)  # noqa: B904 - the same refusal

@@ -2,8 +2,8 @@
 
 from starlette.requests import Request
 from starlette.responses import Response
-from structlog.contextvars import bound_contextvars
 
+from token_server.spoken import spoken_to
 from token_server.tokens.ports import Audit
 from token_server.tokens.refusals import Refusal
 from token_server.tokens.services import Tokens
@@ -23,8 +23,8 @@ class LogOut:
         try:
             # Whatever the body says; but a request cut off in the middle ends no session.
             await read_body(request)
-            with bound_contextvars(**dialect.told, peer=peer):
-                await self._tokens.log_out(bearer_token(request.headers))
+            spoken_to({**dialect.told, "peer": peer})
+            await self._tokens.log_out(bearer_token(request.headers))
         except Refusal as refusal:
             answer = refused(refusal, dialect=dialect, audit=self._audit, peer=peer)
             return challenged(answer, refusal)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
-from structlog.contextvars import bound_contextvars
 
+from token_server.spoken import spoken_to
 from token_server.tokens.model import Subject
 from token_server.tokens.ports import Audit
 from token_server.tokens.profiles import Profile, Profiles
@@ -40,8 +40,8 @@ class ProfiledEndpoint:
         try:
             asked = dialect.parse(await read_sent(request))
             await check_still_there(request)
-            with bound_contextvars(**dialect.told, peer=peer):
-                return await self._answer(asked, peer)
+            spoken_to({**dialect.told, "peer": peer})
+            return await self._answer(asked, peer)
         except Refusal as refusal:
             return refused(refusal, dialect=dialect, audit=self._audit, peer=peer)
 

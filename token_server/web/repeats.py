@@ -3,7 +3,6 @@
 Each worker counts for itself: nothing is asked of the store for a token that is known to be dead.
 """
 
-import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,35 +23,32 @@ class _Count:
 
 
 class RepeatedRefusals:
-    """Counts refusals by digest of the token, the least recently shown forgotten first."""
+    """Counts refusals by hash of the token, the least recently shown forgotten first."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._counts: OrderedDict[bytes, _Count] = OrderedDict()
+        # Python's hash of a text: keyed anew in each process, so that nobody can make two of one.
+        self._counts: OrderedDict[int, _Count] = OrderedDict()
 
     def check(self, token: str) -> None:
         """Raises: TooManyAttempts, where this token was refused too often of late."""
-        now = self._clock()
-        digest = _digest(token)
-        count = self._counts.get(digest)
+        hashed = hash(token)
+        count = self._counts.get(hashed)
         if count is None:
             return
+        now = self._clock()
         if not count.since <= now < count.since + WINDOW:
-            del self._counts[digest]
+            del self._counts[hashed]
             return
-        self._counts.move_to_end(digest)
+        self._counts.move_to_end(hashed)
         if count.refusals >= MOST_REFUSALS:
             raise TooManyAttempts(count.since + WINDOW - now)
 
     def note(self, token: str) -> None:
         """Count one refusal of this token."""
-        digest = _digest(token)
-        count = self._counts.setdefault(digest, _Count(since=self._clock(), refusals=0))
+        hashed = hash(token)
+        count = self._counts.setdefault(hashed, _Count(since=self._clock(), refusals=0))
         count.refusals += 1
-        self._counts.move_to_end(digest)
+        self._counts.move_to_end(hashed)
         if len(self._counts) > CAPACITY:
             self._counts.popitem(last=False)
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.blake2b(token.encode("utf-8", "surrogatepass"), digest_size=16).digest()

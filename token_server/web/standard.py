@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
-from structlog.contextvars import bound_contextvars
 
+from token_server.spoken import spoken_to
 from token_server.tokens.clients import Client
 from token_server.tokens.ports import Audit
 from token_server.tokens.refusals import Refusal
@@ -31,10 +31,10 @@ class StandardEndpoint:
         try:
             form = standard_form.read(await read_fields(request))
             await check_still_there(request)
-            with bound_contextvars(**spelling.told, peer=peer):
-                client = await self._callers(request, form)
-                with naming(client):
-                    return await self._serve(request, form, client)
+            spoken_to({**spelling.told, "peer": peer})
+            client = await self._callers(request, form)
+            with naming(client):
+                return await self._serve(request, form, client)
         except Refusal as refusal:
             return refused(refusal, dialect=spelling, audit=self._audit, peer=peer)
 

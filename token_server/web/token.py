@@ -2,8 +2,8 @@
 
 from starlette.requests import Request
 from starlette.responses import Response
-from structlog.contextvars import bound_contextvars
 
+from token_server.spoken import spoken_to
 from token_server.tokens.clients import Grant
 from token_server.tokens.model import TokenPair
 from token_server.tokens.ports import Audit
@@ -36,11 +36,10 @@ class TokenEndpoint:
             fields = await read_fields(request)
             spelling = spelling_of(fields)
             await check_still_there(request)
-            # The facts that the rules record say by this how the server was spoken to.
-            with bound_contextvars(**spelling.told, peer=peer):
-                if spelling is camel.DIALECT:
-                    return camel.render(await self._pair(fields, peer))
-                return await self._granted(request, fields, peer)
+            spoken_to({**spelling.told, "peer": peer})
+            if spelling is camel.DIALECT:
+                return camel.render(await self._pair(fields, peer))
+            return await self._granted(request, fields, peer)
         except Refusal as refusal:
             return refused(refusal, dialect=spelling, audit=self._audit, peer=peer)
 

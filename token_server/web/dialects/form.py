@@ -14,8 +14,6 @@ from token_server.tokens.refusals import GrantUnsupported, RequestMalformed
 from token_server.web.dialects.dialect import LogInRequest, RefreshRequest, TokenRequest
 from token_server.web.wire import Fields, comparable, is_true, members
 
-_TO_MICROSECONDS = len("2026-11-21T12:00:00.000000")
-
 
 def parse(fields: Fields) -> TokenRequest:
     """Read a token request. Raises: RequestMalformed, GrantUnsupported."""
@@ -50,7 +48,8 @@ def expires_in(expires_at: datetime, issued_at: datetime) -> int:
 
 def timestamp(moment: datetime) -> str:
     """UTC with the documented seven fraction digits; the last is 0, our moments have six."""
-    return f"{moment.isoformat(timespec='microseconds')[:_TO_MICROSECONDS]}0Z"
+    # Without its zone it is written in half the time.
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}0Z"
 
 
 def http_date(moment: datetime) -> str:
