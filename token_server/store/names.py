@@ -13,6 +13,7 @@ USED = "token-server:used:"
 PROBE = "token-server:probe"
 BARRIER = "token-server:barrier"
 _ESCAPES = str.maketrans({"%": "%25", "{": "%7B", "}": "%7D"})
+_ODD = frozenset("%{}")
 
 
 def session(subject: Subject, sid: SessionId) -> str:
@@ -40,4 +41,5 @@ def subject_of(session_key: str) -> Subject:
 
 def _tag(subject: Subject) -> str:
     # A brace of the subject's own would end the hash tag early.
-    return "{" + subject.translate(_ESCAPES) + "}"
+    escaped = subject.translate(_ESCAPES) if _ODD.intersection(subject) else subject
+    return f"{{{escaped}}}"

@@ -188,9 +188,7 @@ def json_answer(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """JSON in ASCII, its members in the given order, never to be stored."""
-    answer = Response(strict_json.write_ascii(content), status, media_type=media_type)
-    answer.raw_headers[:0] = [*_NO_STORE, *_in_bytes(headers)] if headers else _NO_STORE
-    return answer
+    return _Written(status, strict_json.write_ascii(content), media_type, _in_bytes(headers or {}))
 
 
 def _in_bytes(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
@@ -198,6 +196,23 @@ def _in_bytes(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
 
 
 _NO_STORE = _in_bytes(NO_STORE)
+
+
+class _Written(Response):
+    """An answer in bytes already: what Starlette would find out about it is known."""
+
+    def __init__(
+        self, status: int, body: bytes, media_type: str, headers: list[tuple[bytes, bytes]]
+    ) -> None:
+        self.status_code = status
+        self.body = body
+        self.background = None
+        self.raw_headers = [
+            *_NO_STORE,
+            *headers,
+            (b"content-length", b"%d" % len(body)),
+            (b"content-type", media_type.encode()),
+        ]
 
 
 def no_content() -> Response:
