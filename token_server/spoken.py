@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from contextvars import ContextVar
+from types import MappingProxyType
 
-# A request is a task of its own, and each task has a context of its own: nothing to undo.
-_how: ContextVar[Mapping[str, str]] = ContextVar("how", default={})  # noqa: B039 - never changed
+# Each request is served in a context of its own (http_server.py): there is nothing to undo.
+_how: ContextVar[Mapping[str, str]] = ContextVar("how", default=MappingProxyType({}))
 
 
 def spoken_to(how: Mapping[str, str]) -> None:

@@ -75,5 +75,5 @@ def test_the_keys_made_at_the_first_start_are_lines(server: Server) -> None:
 
 def test_a_change_of_an_account_is_a_line_on_the_commands_stderr(server: Server) -> None:
     added = server.run("users", "add", "changed", "--generate")
-    assert '"event": "account_added"' in added.stderr
+    assert '"event":"account_added"' in added.stderr
     assert "account_added" not in added.stdout

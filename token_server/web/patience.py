@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 class Patience:
-    """One timer for all the waiting: it runs on when that ends, and is looked at when it is due."""
+    """One timer for all the waiting: it runs on when that ends, and is asked when due."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, *, seconds: float, on_end: Callable[[], None]
