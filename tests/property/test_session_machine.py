@@ -10,6 +10,7 @@ from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from struct import unpack_from
 from typing import Any, TypeVar
 
 import pytest
@@ -255,8 +256,9 @@ class SessionMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_record_says_what_the_model_says(self) -> None:
-        g, b, e = self.run(self.client.hmget(self._key(), ["g", "b", "e"]))
-        assert (int(g or -9), int(b or -9)) == (self.model.generation, self.model.base)
+        p, e = self.run(self.client.hmget(self._key(), ["p", "e"]))
+        assert isinstance(p, bytes)
+        assert unpack_from("<ii", p) == (self.model.generation, self.model.base)
         assert isinstance(e, bytes | None)
         assert e is None or EndReason(e.decode()) is self.model.ended
 

@@ -2,17 +2,18 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from redis.asyncio import Redis
 from support.moments import MovableClock
-from support.sessions import ALICE, POLICY, Desk, outcome_of, session_of, sessions_on
+from support.sessions import ALICE, KID, POLICY, Desk, outcome_of, session_of, sessions_on
 
 from token_server.store import names
 from token_server.store.engine import Engine
-from token_server.store.session_list import SessionList
-from token_server.tokens.model import LEEWAY, EndReason, NewSession, Session, Subject
+from token_server.store.key_expiries import StoredKeyExpiries
+from token_server.system import RandomIds
+from token_server.tokens.model import LEEWAY, EndReason, Kid, NewSession, Session, Subject
 from token_server.tokens.moments import to_micros
 from token_server.tokens.outcomes import (
     AccountBarred,
@@ -128,18 +129,52 @@ async def test_every_key_outlives_its_last_token_by_the_leeway_and_no_longer(
     session = await desk.begin(clock(), short_term=True)
     clock.move(minutes=1)
     rotated = session_of(await desk.show(session, 0, clock()))
-    drop_at = to_micros(rotated.refresh_token_expires_at + LEEWAY) // 1000
-    for key in (names.session(ALICE, session.sid), names.subject_record(ALICE)):
-        assert abs(await redis.pexpiretime(key) - drop_at) <= 1
+    kept_until = await redis.pexpiretime(names.session(ALICE, session.sid))
+    assert _dropped_after(rotated.refresh_token_expires_at, kept_until)
 
 
-async def test_a_session_that_expires_sooner_does_not_shorten_the_subjects_record(
+async def test_a_subject_has_no_record_until_all_its_sessions_are_ended(
     desk: Desk, redis: Redis, clock: MovableClock
 ) -> None:
-    await desk.begin(clock())
+    session = await desk.begin(clock())
+    await desk.show(session, 0, clock())
+    await desk.sessions.end(ALICE, session.sid, because=EndReason.LOGOUT, attempt=desk.attempt())
+    assert not await redis.exists(names.subject_record(ALICE))
+    await desk.sessions.end_all(ALICE, now=clock())
+    assert await redis.hgetall(names.subject_record(ALICE)) == {b"ends": b"1"}
+
+
+@pytest.mark.parametrize("days", [1, 60])
+async def test_the_subjects_record_outlives_each_session_that_begins_after_it(
+    desk: Desk, redis: Redis, clock: MovableClock, days: int
+) -> None:
+    """Else a session's count would be of a record that is no more."""
+    await desk.sessions.end_all(ALICE, now=clock())
     before = await redis.pexpiretime(names.subject_record(ALICE))
-    await desk.begin(clock(), short_term=True)
-    assert await redis.pexpiretime(names.subject_record(ALICE)) == before
+    life = replace(POLICY, refresh_token_lifetime=timedelta(days=days))
+    session = await desk.with_policy(life).begin(clock())
+    clock.move(minutes=1)
+    rotated = session_of(await desk.with_policy(life).show(session, 0, clock()))
+    kept_until = await redis.pexpiretime(names.subject_record(ALICE))
+    if days < POLICY.refresh_token_lifetime.days:
+        assert kept_until == before
+    else:
+        assert _dropped_after(rotated.refresh_token_expires_at, kept_until)
+
+
+async def test_a_session_that_lives_longer_than_any_of_today_stays_ended(
+    desk: Desk, redis: Redis, clock: MovableClock
+) -> None:
+    """Its policy may be gone; what was recorded of the key that signed its tokens is there."""
+    life = timedelta(days=400)
+    expiries = StoredKeyExpiries(
+        Engine(redis, waits_for_fsync=False), propagation_period=timedelta(hours=1)
+    )
+    await expiries.reserve(KID, clock() + life)
+    session = await desk.with_policy(replace(POLICY, refresh_token_lifetime=life)).begin(clock())
+    await desk.sessions.end_all(ALICE, now=clock())
+    lives_until = await redis.pexpiretime(names.session(ALICE, session.sid))
+    assert await redis.pexpiretime(names.subject_record(ALICE)) >= lives_until
 
 
 async def test_a_store_that_lost_its_memory_is_no_authority_on_any_session(
@@ -162,7 +197,24 @@ async def test_the_store_holds_no_token_and_no_token_id(
 ) -> None:
     session = await desk.begin(clock())
     record = await redis.hgetall(names.session(ALICE, session.sid))
-    assert set(record) == {b"g", b"b", b"t", b"s", b"o", b"k", b"i", b"a", b"r", b"x"}
+    assert set(record) == {b"p", b"k", b"t"}
+    assert record[b"k"] == KID.encode()
+    assert len(record[b"p"]) == 3 * 4 + 1 + 5 * 8, "counters, flags and moments"
+
+
+@pytest.mark.parametrize("rotations", [0, 5])
+async def test_a_session_fits_into_a_million_times_300_bytes(
+    desk: Desk, redis: Redis, clock: MovableClock, rotations: int
+) -> None:
+    """Beside its record there are its slots in two tables: 35 bytes at most when they are full."""
+    ids = RandomIds()
+    session = await replace(desk, kid=Kid("k" * 43)).begin(clock(), Subject("u" * 25))
+    for generation in range(rotations):
+        clock.move(days=1)
+        await replace(desk, kid=Kid("k" * 43)).show(session, generation, clock(), ids.attempt())
+    key = names.session(session.subject, session.sid)
+    assert await redis.object("ENCODING", key) == b"listpack"
+    assert (await redis.memory_usage(key) or 0) <= 250
 
 
 async def test_a_subject_with_braces_keeps_to_itself(desk: Desk, clock: MovableClock) -> None:
@@ -197,41 +249,9 @@ async def test_a_server_whose_clock_is_behind_hides_no_newer_session_from_ending
     assert await desk.show(newest, 0, clock()) == Ended(because=EndReason.ALL_ENDED)
 
 
-async def test_only_live_sessions_are_listed(
-    desk: Desk, redis: Redis, clock: MovableClock
-) -> None:
-    listed = SessionList(Engine(redis, waits_for_fsync=False))
-    first, second, third = [await desk.begin(clock()) for _ in range(3)]
-    await desk.sessions.end(ALICE, first.sid, because=EndReason.LOGOUT, attempt=desk.attempt())
-    await redis.delete(names.session(ALICE, second.sid))
-    assert await listed.live(ALICE) == [third]
-    fields = await redis.hkeys(names.subject_record(ALICE))
-    assert set(fields) == {b"newest", third.sid.encode()}
-    found = await listed.find(first.sid)
-    assert found is not None
-    assert found.ended is EndReason.LOGOUT
-    await desk.sessions.end_all(ALICE, now=clock())
-    found = await listed.find(third.sid)
-    assert found is not None
-    assert found.ended is EndReason.ALL_ENDED
-
-
-async def test_what_expired_by_itself_is_forgotten_with_the_sessions_that_follow(
-    desk: Desk, redis: Redis, clock: MovableClock
-) -> None:
-    for _ in range(60):
-        session = await desk.begin(clock())
-        await redis.delete(names.session(ALICE, session.sid))
-    assert await redis.hlen(names.subject_record(ALICE)) < 20
-
-
-async def test_a_session_that_reuse_ended_is_listed_no_more(
-    desk: Desk, redis: Redis, clock: MovableClock
-) -> None:
-    session = await desk.begin(clock())
-    for generation in (0, 1, 0):
-        await desk.show(session, generation, clock())
-    assert await redis.hkeys(names.subject_record(ALICE)) == [b"newest"]
+def _dropped_after(expires_at: datetime, kept_until: int) -> bool:
+    """By the leeway, within the millisecond that the store knows."""
+    return abs(kept_until - to_micros(expires_at + LEEWAY) // 1000) <= 1
 
 
 def _new(session: Session) -> NewSession:

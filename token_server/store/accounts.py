@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from token_server.store import names
 from token_server.store.engine import Argument, Engine, Script
 from token_server.store.memory import StoreMemory
+from token_server.store.subjects import outlive_all_sessions
 from token_server.tokens.model import Account, Subject
 from token_server.tokens.moments import from_micros, to_micros
 
@@ -34,8 +35,8 @@ _ACCOUNTS_A_STEP = 500
 class Accounts:
     """The AccountStore of tokens/ports.py.
 
-    `keep`: how long a subject's "not before" must be remembered at least: the longest life of a
-    refresh token, and the leeway.
+    `keep`: how long it must be remembered at least that all sessions of a subject were ended: the
+    longest life of a refresh token, and the leeway.
     """
 
     def __init__(self, engine: Engine, *, keep: timedelta) -> None:
@@ -69,19 +70,26 @@ class Accounts:
         return await self._change(_SET_PASSWORD_HASH, [names.account(name)], values)
 
     async def disable(self, name: Subject, *, at: datetime) -> bool:
-        return await self._change(_DISABLE, _keys(name), [to_micros(at), self._keep])
+        return await self._end_all(_DISABLE, name, at)
 
     async def enable(self, name: Subject, *, at: datetime) -> bool:
         return await self._change(_ENABLE, [names.account(name)], [to_micros(at)])
 
     async def remove(self, name: Subject, *, at: datetime) -> bool:
-        removed = await self._change(_REMOVE, _keys(name), [to_micros(at), self._keep])
+        removed = await self._end_all(_REMOVE, name, at)
         # Also where there was none: the one before us may have died right here.
         await self._change(_INDEX, [names.ACCOUNTS], ["SREM", name])
         if await self.find(name):
             # Added again meanwhile, and this was its entry.
             await self._list(name)
         return removed
+
+    async def _end_all(self, script: Script, name: Subject, at: datetime) -> bool:
+        keys = [names.account(name), names.subject_record(name)]
+        changed = bool(await self._engine.run(script, keys, [to_micros(at), self._keep]))
+        await outlive_all_sessions(self._engine, name)
+        await self._engine.make_durable()
+        return changed
 
     async def _list(self, name: Subject) -> None:
         await self._change(_INDEX, [names.ACCOUNTS], ["SADD", name])
@@ -112,10 +120,6 @@ class RememberedAccounts(Accounts):
         if account is None:
             await self._memory.check()
         return account
-
-
-def _keys(name: Subject) -> list[str]:
-    return [names.account(name), names.subject_record(name)]
 
 
 def _values(account: Account) -> list[Argument]:

@@ -1,5 +1,7 @@
 """The names of keys. The braces keep all keys of one subject in one cluster slot."""
 
+import re
+
 from token_server.tokens.model import SessionId, Subject, TokenId
 
 SECRET = "token-server:secret"  # noqa: S105 - the name of a key
@@ -14,10 +16,21 @@ PROBE = "token-server:probe"
 BARRIER = "token-server:barrier"
 _ESCAPES = str.maketrans({"%": "%25", "{": "%7B", "}": "%7D"})
 _ODD = frozenset("%{}")
+_GLOB = re.compile(r"[][*?\\]")
 
 
 def session(subject: Subject, sid: SessionId) -> str:
     return f"{_tag(subject)}:session:{sid}"
+
+
+def session_and_subject(subject: Subject, sid: SessionId) -> list[str]:
+    tag = _tag(subject)
+    return [f"{tag}:session:{sid}", f"{tag}:subject"]
+
+
+def sessions_of(subject: Subject) -> str:
+    """A pattern for SCAN."""
+    return _GLOB.sub(r"\\\g<0>", _tag(subject)) + ":session:*"
 
 
 def subject_record(subject: Subject) -> str:

@@ -2,49 +2,66 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import lru_cache
+from struct import Struct
 
-from token_server.tokens.model import ClientId, Kid, Policy, Session, SessionId, Subject
+from token_server.tokens.model import (
+    ClientId,
+    Kid,
+    NewSession,
+    Policy,
+    Session,
+    SessionId,
+    Subject,
+)
 from token_server.tokens.moments import from_micros, micros_in
 
-FIELDS = ("g", "b", "s", "o", "i", "a", "r", "k", "c", "w", "u")
-"""In the order in which `answer` of scripts/record.lua gives them."""
-_REQUIRED = 8
+# As scripts/record.lua packs them.
+_NUMBERS = Struct("<iiIBqqqqq")
+_POLICY = Struct("<qqqqqq")
+_SHORT_TERM, _REUSABLE = 1, 2
+_POLICIES = 1024
 
 
 def find(subject: Subject, sid: SessionId, values: Sequence[bytes | None]) -> Session | None:
     """The session, if there is a record of it."""
-    return None if None in values[:_REQUIRED] else read(subject, sid, values)
+    return None if values[0] is None else read(subject, sid, values)
 
 
 def read(subject: Subject, sid: SessionId, values: Sequence[bytes | None]) -> Session:
-    generation, base, short_term, *moments, kid = (value or b"" for value in values[:_REQUIRED])
-    began_at, issued_at, access_expires_at, refresh_expires_at = (
-        from_micros(int(moment)) for moment in moments
-    )
-    client, scope, reusable = values[_REQUIRED:]
+    """`values`: what `answer` of scripts/record.lua gives."""
+    numbers, kid, client, scope = values
+    generation, base, _, flags, began, issued, access, refresh, _ = _NUMBERS.unpack(numbers or b"")
     return Session(
         sid=sid,
         subject=subject,
-        generation=int(generation),
-        base=int(base),
-        short_term=short_term == b"1",
-        began_at=began_at,
-        issued_at=issued_at,
-        access_token_expires_at=access_expires_at,
-        refresh_token_expires_at=refresh_expires_at,
-        kid=Kid(kid.decode()),
+        generation=generation,
+        base=base,
+        short_term=bool(flags & _SHORT_TERM),
+        began_at=from_micros(began),
+        issued_at=from_micros(issued),
+        access_token_expires_at=from_micros(access),
+        refresh_token_expires_at=from_micros(refresh),
+        kid=Kid((kid or b"").decode()),
         client_id=None if client is None else ClientId(client.decode()),
         scope=None if scope is None else scope.decode(),
-        reusable=reusable is not None,
+        reusable=bool(flags & _REUSABLE),
     )
 
 
-def lengths(policy: Policy) -> list[int]:
-    """The four lengths that the scripts take, in microseconds."""
-    cap = policy.session_lifetime or timedelta(0)
-    return [
+def flags(new: NewSession) -> int:
+    return _SHORT_TERM * new.short_term + _REUSABLE * new.reusable
+
+
+@lru_cache(_POLICIES)
+def packed(policy: Policy) -> bytes:
+    """What the scripts take of a policy, in microseconds."""
+    recovery = policy.recovery_period
+    return _POLICY.pack(
         micros_in(policy.access_token_lifetime),
         micros_in(policy.refresh_token_lifetime),
         micros_in(policy.short_term_refresh_token_lifetime),
-        micros_in(cap),
-    ]
+        micros_in(policy.session_lifetime or timedelta(0)),
+        micros_in(policy.grace_period),
+        -1 if recovery is None else micros_in(recovery),
+    )

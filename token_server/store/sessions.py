@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from token_server.store import names, records
 from token_server.store.engine import Argument, Engine, Script
 from token_server.store.memory import StoreMemory
+from token_server.store.subjects import outlive_all_sessions
 from token_server.tokens.model import (
     LEEWAY,
     Attempt,
@@ -20,7 +21,7 @@ from token_server.tokens.model import (
     Subject,
     TokenId,
 )
-from token_server.tokens.moments import micros_in, to_micros
+from token_server.tokens.moments import to_micros
 from token_server.tokens.outcomes import (
     AccountBarred,
     Done,
@@ -45,7 +46,7 @@ _REFRESH = Script("record", "refresh")
 _END = Script("record", "end")
 _END_ALL = Script("subject", "end_all")
 _LOOK = Script("record", "look")
-_OUTCOMES = {each.value.encode(): each for each in Outcome}
+_HANDED: Mapping[bytes, Outcome] = {outcome.encode(): outcome for outcome in Outcome}
 _UNCHANGED: Mapping[bytes, Showing] = {
     b"misplaced": Misplaced(),
     b"expired": Expired(),
@@ -58,8 +59,8 @@ _UNCHANGED: Mapping[bytes, Showing] = {
 class SessionEnds:
     """The half of the SessionStore that ends sessions; it needs no store secret.
 
-    `keep`: how long a subject's "not before" must be remembered at least: the longest life of a
-    refresh token, and the leeway.
+    `keep`: how long it must be remembered at least that all sessions of a subject were ended: the
+    longest life of a refresh token, and the leeway.
     """
 
     def __init__(self, engine: Engine, *, keep: timedelta) -> None:
@@ -77,15 +78,15 @@ class SessionEnds:
         client_id: ClientId | None = None,
     ) -> Ending:
         if token_id is None:
-            return await self._end(_keys(subject, sid), [sid, because, attempt, "", ""])
+            return await self._end(_keys(subject, sid), [because, attempt, "", ""])
         keys = [*_keys(subject, sid), names.revoked(subject, token_id)]
-        return await self._end(keys, [sid, because, attempt, f"={client_id or ''}", ""])
+        return await self._end(keys, [because, attempt, f"={client_id or ''}", ""])
 
     async def end_all(self, subject: Subject, *, now: datetime) -> None:
         kept = self._keep // timedelta(milliseconds=1)
-        await self._engine.run(
-            _END_ALL, [names.subject_record(subject)], [to_micros(now), kept], durably=True
-        )
+        await self._engine.run(_END_ALL, [names.subject_record(subject)], [to_micros(now), kept])
+        await outlive_all_sessions(self._engine, subject)
+        await self._engine.make_durable()
 
     async def _end(self, keys: Sequence[str], arguments: Sequence[Argument]) -> Ending:
         outcome, *values = await self._engine.run(_END, keys, arguments, durably=True)
@@ -114,7 +115,7 @@ class Sessions(SessionEnds):
     ) -> Ending:
         return await self._end(
             _keys(token.subject, token.sid),
-            [token.sid, EndReason.REVOKED, attempt, f"={client_id or ''}", "1"],
+            [EndReason.REVOKED, attempt, f"={client_id or ''}", "1"],
         )
 
     async def revoke_access_token(
@@ -133,10 +134,9 @@ class Sessions(SessionEnds):
             _BEGIN,
             [*_keys(new.subject, new.sid), names.account(new.subject)],
             [
-                *(new.sid, to_micros(new.began_at), attempt, new.kid),
-                *(int(new.short_term), int(of_account)),
-                *records.lengths(policy),
-                *(new.client_id or "", new.scope or "", "1" if new.reusable else ""),
+                *(to_micros(new.began_at), attempt, new.kid, records.packed(policy)),
+                *(records.flags(new), int(of_account)),
+                *(new.client_id or "", new.scope or ""),
             ],
             durably=True,
         )
@@ -185,8 +185,11 @@ class Sessions(SessionEnds):
         return ending
 
     async def _showing(self, token: RefreshToken, answer: Sequence[bytes]) -> Showing:
-        outcome, *values = answer
-        match outcome:
+        word, *values = answer
+        if outcome := _HANDED.get(word):
+            session = records.read(token.subject, token.sid, values)
+            return Handed(outcome=outcome, session=session)
+        match word:
             case b"unknown":
                 await self._memory.check()
                 return Unknown()
@@ -197,28 +200,17 @@ class Sessions(SessionEnds):
                 # that was found out must not be forgotten.
                 await self._engine.make_durable()
                 return Reused()
-            case _ if outcome in _UNCHANGED:
-                return _UNCHANGED[outcome]
             case _:
-                session = records.read(token.subject, token.sid, values)
-                return Handed(outcome=_OUTCOMES[outcome], session=session)
+                return _UNCHANGED[word]
 
 
-def _keys(subject: Subject, sid: SessionId) -> list[str]:
-    return [names.session(subject, sid), names.subject_record(subject)]
+_keys = names.session_and_subject
 
 
 def _refresh_arguments(
     token: RefreshToken, terms: RefreshTerms, *, kid: Kid, attempt: Attempt, now: datetime
 ) -> list[Argument]:
-    policy = terms.policy
     return [
-        *(token.generation, to_micros(now), attempt, kid),
-        *(micros_in(policy.grace_period), _recovery(policy)),
-        *records.lengths(policy),
+        *(token.generation, to_micros(now), attempt, kid, records.packed(terms.policy)),
         *(terms.client_id or "", " ".join(terms.scope), terms.on_reuse),
     ]
-
-
-def _recovery(policy: Policy) -> int:
-    return -1 if policy.recovery_period is None else micros_in(policy.recovery_period)

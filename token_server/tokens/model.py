@@ -86,7 +86,7 @@ class EndReason(StrEnum):
     """By its client, which showed one of its refresh tokens (RFC 7009)."""
     REUSE = "reuse"
     ALL_ENDED = "all_ended"
-    """Covered by the subject's "not before": all its sessions were ended at once."""
+    """All sessions of its subject were ended at once."""
     LIFETIME = "lifetime"
     """It reached the absolute cap."""
 

@@ -119,7 +119,7 @@ class SessionStore(Protocol):
     async def begin(
         self, new: NewSession, *, policy: Policy, attempt: Attempt, of_account: bool
     ) -> Session | AccountBarred:
-        """Remember a new session, later than the subject's "not before" whatever the clock says.
+        """Remember a new session: what ended all of its subject's before does not end it.
 
         Never for a disabled account; for a subject without one only if `of_account` is false.
 

@@ -31,9 +31,9 @@ from token_server.tokens.terms import ACCESS, REFRESH
 MOST_ACTORS = 8
 # The year 9999: whatever lies beyond is no moment that we could have written.
 _LAST_SECOND = 253_402_300_799
-# Lua's numbers are doubles: above this, two generations would compare as equal.
+# The store keeps a generation, and the one after it, in 31 bits.
+_LAST_GENERATION = 2**31 - 2
 _LEEWAY_SECONDS = LEEWAY // timedelta(seconds=1)
-_LAST_GENERATION = 2**53 - 1
 _ACCESS_TOKENS = (TokenType.JWT, TokenType.AT_JWT)
 _SID = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
 _TOKEN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)

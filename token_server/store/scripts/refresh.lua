@@ -31,16 +31,15 @@
 -- went on, is no theft; who stole a token comes after.
 --
 -- KEYS: session, subject record
--- ARGV: shown, now (when the request arrived), attempt, kid, grace period, recovery period (-1: no
---   end), lengths (4), client, scope asked for ('' where there is none), on reuse ('end', 'refuse'),
---   '1' to say what it would lead to, and change nothing
+-- ARGV: shown, now (when the request arrived), attempt, kid, policy, client, scope asked for (''
+--   where there is none), on reuse ('end', 'refuse'), '1' to say what it would lead to, and change
+--   nothing
 
 -- Nobody waits for the store longer than this.
 local OVERTAKEN = 2 * 1000 * 1000
 
 local shown, now, attempt, kid = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[4]
-local grace, recovery = tonumber(ARGV[5]), tonumber(ARGV[6])
-local lengths = {tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])}
+local policy = policy_of(ARGV[5])
 
 local function widens(asked, granted)
   local within = ' ' .. (granted or '') .. ' '
@@ -50,35 +49,36 @@ local function widens(asked, granted)
   return false
 end
 
-local only_says = ARGV[14] == '1'
+local only_says = ARGV[9] == '1'
 local record = read(KEYS[1])
-if not record.g then return {'unknown'} end
-if (record.c or '') ~= ARGV[11] then return {'misplaced'} end
+if not record.p then return {'unknown'} end
+if (record.c or '') ~= ARGV[6] then return {'misplaced'} end
 if record.e then
   if record.e == 'reuse' and record.t == attempt then return {'reused'} end
   return {'ended', record.e}
 end
-if all_ended(KEYS[2], record.o) then return {'ended', 'all_ended'} end
-if lengths[4] > 0 and now >= tonumber(record.o) + lengths[4] then return {'ended', 'lifetime'} end
+if all_ended(KEYS[2], record) then return {'ended', 'all_ended'} end
+if policy.session > 0 and now >= record.o + policy.session then return {'ended', 'lifetime'} end
 
-local g, b, issued = tonumber(record.g), tonumber(record.b), tonumber(record.i)
+local g, b, issued = record.g, record.b, record.i
 if record.t == attempt then
   return answer(g > b + 1 and 'recovered' or 'rotated', record)
 end
-if now >= tonumber(record.r) then return {'expired'} end
-if shown < g and record.x and now >= tonumber(record.x) then return {'expired'} end
-if widens(ARGV[12], record.w) then return {'widened'} end
+if now >= record.r then return {'expired'} end
+if shown < g and now >= record.x then return {'expired'} end
+if widens(ARGV[7], record.w) then return {'widened'} end
 
 local function hand_out(outcome, generation, base, base_expires)
   if only_says then return answer(outcome, record) end
   issue(KEYS[1], KEYS[2], record, {generation = generation, base = base, now = now,
-    base_expires = base_expires, attempt = attempt, kid = kid, lengths = lengths})
+    base_expires = base_expires, attempt = attempt, kid = kid, policy = policy})
   return answer(outcome, record)
 end
 
-if record.u and shown >= g then
-  local access = expiries(record, now, lengths)
-  record.i, record.a, record.k = whole(now), whole(access), kid
+if is_reusable(record) and shown >= g then
+  local access = expiries(record, now, policy)
+  record.i, record.a, record.k = now, access, kid
+  pack(record)
   return answer('kept', record)
 end
 if shown == g then return hand_out('rotated', g + 1, g, record.r) end
@@ -86,15 +86,16 @@ if shown == g then return hand_out('rotated', g + 1, g, record.r) end
 if shown > g then return hand_out('rolled_forward', shown + 1, shown) end
 if shown == b then
   local since = math.max(0, now - issued)
-  if since < grace then return answer('repeated', record) end
-  if recovery < 0 or since < recovery then return hand_out('recovered', g + 1, b, record.x) end
+  if since < policy.grace then return answer('repeated', record) end
+  if policy.recovery < 0 or since < policy.recovery then
+    return hand_out('recovered', g + 1, b, record.x)
+  end
 end
 if now < issued then
-  if issued - now < math.min(grace, OVERTAKEN) then return answer('repeated', record) end
+  if issued - now < math.min(policy.grace, OVERTAKEN) then return answer('repeated', record) end
   return {'late'}
 end
-if ARGV[13] == 'refuse' then return {'refused'} end
+if ARGV[8] == 'refuse' then return {'refused'} end
 if only_says then return {'reused'} end
 redis.call('HSET', KEYS[1], 'e', 'reuse', 't', attempt)
-redis.call('HDEL', KEYS[2], string.sub(KEYS[1], -22))
 return {'reused'}
