@@ -1,6 +1,6 @@
 """`make bench`: measures, prints one page, and writes it to bench/results/ as JSON and SVG.
 
-python -m bench [refresh | latency | paths | sizes | overload]...
+python -m bench [refresh | latency | paths | sizes | spreading | overload]...
 """
 
 import json
@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bench import latency, paths, plot, refresh, sizes
+from bench import latency, paths, plot, refresh, sizes, spreading
 from bench.figures import Figure
 from bench.machine import about
 
@@ -20,6 +20,7 @@ PARTS: Mapping[str, Callable[[], Sequence[Figure]]] = {
     "overload": latency.overload,
     "paths": paths.measure,
     "sizes": sizes.measure,
+    "spreading": spreading.measure,
 }
 
 

@@ -36,6 +36,13 @@ class Connection(asyncio.Protocol):
     def is_open(self) -> bool:
         return self._transport is not None and not self._transport.is_closing()
 
+    @property
+    def port(self) -> int:
+        """The client's own."""
+        assert self._transport
+        port: int = self._transport.get_extra_info("sockname")[1]
+        return port
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport

@@ -1,14 +1,12 @@
-"""What sessions and workers take up, and how connections are spread over workers."""
+"""What sessions and workers take up."""
 
 import asyncio
-import socket
 from datetime import timedelta
-from pathlib import Path
 
 from bench.beds import Bed, bed
 from bench.figures import Figure
 from bench.load import closed_loop, connected, play
-from bench.machine import PROC, memory_bytes
+from bench.machine import memory_bytes
 from token_server.store.connect import connect
 from token_server.store.engine import Engine
 from token_server.store.memory import StoreMemory, load_secret
@@ -19,7 +17,6 @@ from token_server.tokens.model import Kid, NewSession, Policy, Session, Subject
 SESSIONS = 100_000
 AT_ONCE = 500
 CONNECTIONS = 64
-TRIALS = 9
 ROUNDS = 5
 DAYS = timedelta(days=14)
 POLICY = Policy(
@@ -34,10 +31,7 @@ POLICY = Policy(
 
 def measure() -> list[Figure]:
     with bed("embedded", 2) as two:
-        figures = play(_with_many_sessions(two))
-        spread = [max(_connections_of_each(two)) / CONNECTIONS for _ in range(TRIALS)]
-    name = f"share of the busier of 2 workers, {CONNECTIONS} connections"
-    return [*figures, Figure(name=name, unit="", runs=spread)]
+        return play(_with_many_sessions(two))
 
 
 async def _with_many_sessions(two: Bed) -> list[Figure]:
@@ -87,31 +81,3 @@ async def _begin_many(two: Bed) -> float:
             await asyncio.gather(*(begin(first + at) for at in range(AT_ONCE)))
         after = (await client.info("memory"))["used_memory"]
     return float(after - before) / SESSIONS
-
-
-def _connections_of_each(two: Bed) -> list[int]:
-    held = [socket.create_connection(("127.0.0.1", two.server.port)) for _ in range(CONNECTIONS)]
-    ports = {f"{each.getsockname()[1]:04X}" for each in held}
-    request = b"GET /livez HTTP/1.1\r\nHost: bench\r\n\r\n"
-    for each in held:
-        each.sendall(request)
-        each.recv(4096)
-    inodes = {
-        fields[9]
-        for fields in map(str.split, (PROC / "net" / "tcp").read_text().splitlines()[1:])
-        if fields[2].rpartition(":")[2] in ports
-    }
-    counts = [
-        sum(_inode(link) in inodes for link in (PROC / str(pid) / "fd").iterdir())
-        for pid in two.worker_pids()
-    ]
-    for each in held:
-        each.close()
-    return counts
-
-
-def _inode(link: Path) -> str:
-    try:
-        return str(link.readlink()).removeprefix("socket:[").removesuffix("]")
-    except OSError:
-        return ""

@@ -13,6 +13,7 @@ from support.processes import wait_until
 from token_server.problems import Problem
 from token_server.process.child import Orders
 from token_server.process.post import PROVEN_SECONDS, Post
+from token_server.process.tally import Tally
 from token_server.settings import load_settings
 
 
@@ -47,7 +48,7 @@ def next_death(post: Post, now: float) -> Problem:
 def test_who_dies_again_and_again_is_replaced_at_once_and_then_ever_later(
     listener: socket.socket,
 ) -> None:
-    post = Post(listener, orders("open_with_a_problem"))
+    post = Post(listener, Tally.of(1).seat(0), orders("open_with_a_problem"))
     now = 0.0
     for pause in (0, 0, 0.25, 0.5):
         post.tend(now)
@@ -64,13 +65,17 @@ def test_who_has_listened_for_a_while_is_replaced_at_once(
     listener: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    post = Post(listener, orders("open_app"))
+    tally = Tally.of(2)
+    post = Post(listener, tally.seat(0), orders("open_app"))
     deaths = 4
     for now in itertools.accumulate([PROVEN_SECONDS] * deaths):
         began = now - PROVEN_SECONDS
         wait_until(partial(is_ready, post, began))
+        assert tally.seat(1).others() == [(0, 0)]
         post.send(signal.SIGKILL)
         assert next_death(post, now).text.endswith("was ended by signal 9 (Killed)")
+        # Nobody leaves a connection to the dead.
+        assert tally.seat(1).others() == []
         post.tend(now)
         assert post.child is not None
     post.kill()

@@ -4,73 +4,31 @@ import asyncio
 import signal
 import socket
 import ssl
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import httpx
 import pytest
 import uvloop
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    KeySerializationEncryption,
-    NoEncryption,
-    PrivateFormat,
-)
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from starlette.applications import Starlette
 from support.launched import launched
+from support.tls import tls_files
 
 from token_server.problems import Problem
 from token_server.process.http_server import HttpServer
+from token_server.process.tally import Tally
 from token_server.process.tls import tls_of
 from token_server.settings import Settings, load_settings
 from token_server.web.hardened import Hardened
-
-TlsFiles = Callable[..., dict[str, str]]
-
-
-@pytest.fixture
-def tls_files(tmp_path: Path) -> TlsFiles:
-    """Settings that name a certificate of 127.0.0.1 and its key."""
-
-    def make(encryption: KeySerializationEncryption | None = None) -> dict[str, str]:
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "token-server")])
-        now = datetime.now(UTC)
-        here = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-        certificate = (
-            x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-            .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(hours=1))
-            .add_extension(here, critical=False)
-            .sign(key, hashes.SHA256())
-        )
-        (tmp_path / "cert.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
-        (tmp_path / "key.pem").write_bytes(
-            key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption or NoEncryption())
-        )
-        return {
-            "TLS_CERT_FILE": str(tmp_path / "cert.pem"),
-            "TLS_KEY_FILE": str(tmp_path / "key.pem"),
-        }
-
-    return make
 
 
 def settings_of(files: dict[str, str]) -> Settings:
     return load_settings({f"TOKEN_SERVER_{name}": value for name, value in files.items()})
 
 
-def test_it_is_served_and_an_idle_client_does_not_hold_up_the_end(
-    tmp_path: Path, tls_files: TlsFiles
-) -> None:
+def test_it_is_served_and_an_idle_client_does_not_hold_up_the_end(tmp_path: Path) -> None:
     """A client that pools its connection does not answer the server's farewell."""
-    files = tls_files()
+    files = tls_files(tmp_path)
     trust = ssl.create_default_context(cafile=files["TLS_CERT_FILE"])
     with (
         launched(tmp_path, {"WORKERS": "1", **files}, drain_seconds=1000) as server,
@@ -82,38 +40,49 @@ def test_it_is_served_and_an_idle_client_does_not_hold_up_the_end(
         assert server.process.wait(10) == 0
 
 
-def test_nothing_older_than_1_2_is_spoken(tls_files: TlsFiles) -> None:
-    context = tls_of(settings_of(tls_files()))
+def test_nothing_older_than_1_2_is_spoken(tmp_path: Path) -> None:
+    context = tls_of(settings_of(tls_files(tmp_path)))
     assert context is not None
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
 
 
 def test_a_key_with_a_passphrase_is_a_problem_and_nobody_is_asked_for_it(
-    tls_files: TlsFiles,
+    tmp_path: Path,
 ) -> None:
     with pytest.raises(Problem, match="the TLS files cannot be used"):
-        tls_of(settings_of(tls_files(BestAvailableEncryption(b"passphrase"))))
+        tls_of(settings_of(tls_files(tmp_path, BestAvailableEncryption(b"passphrase"))))
 
 
-def test_a_handshake_may_take_no_longer_than_a_request(
-    tls_files: TlsFiles, monkeypatch: pytest.MonkeyPatch
+def test_a_handshake_may_take_no_longer_than_a_request_and_is_no_connection_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Hardened, "RECEIVE_SECONDS", 0.2)
 
+    tally = Tally.of(2)
+
     async def dawdle() -> bytes:
         listener = socket.create_server(("127.0.0.1", 0))
+        address, listens = listener.getsockname(), asyncio.Event()
         server = HttpServer(
             Starlette(),
-            tls=tls_of(settings_of(tls_files())),
+            seat=tally.seat(0),
+            tls=tls_of(settings_of(tls_files(tmp_path))),
             drain_seconds=1,
-            on_listening=lambda: None,
+            on_listening=listens.set,
         )
-        address = listener.getsockname()
-        await server.startup([listener])
-        try:
-            with socket.create_connection(address, timeout=10) as client:
-                return await asyncio.to_thread(client.recv, 1)
-        finally:
-            server.servers[0].close()
+        serving = asyncio.create_task(server.serve([listener]))
+        await listens.wait()
+        with socket.create_connection(address, timeout=10) as client:
+            said = await asyncio.to_thread(client.recv, 1)
+        with socket.create_connection(address):
+            await is_held(1)
+        await is_held(0)
+        server.should_exit = True
+        await serving
+        return said
+
+    async def is_held(count: int) -> None:
+        while [held for held, _ in tally.seat(1).others()] != [count]:  # noqa: ASYNC110 - memory tells no event
+            await asyncio.sleep(0)
 
     assert uvloop.run(dawdle()) == b""

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -37,6 +38,7 @@ async def open_app(settings: Settings, _briefing: bytes) -> AsyncIterator[Starle
         routes=[
             Route("/pid", answering(pid)),
             Route("/held", answering(pass_gate)),
+            Route("/busy", busy),
             Route("/dies", answering(die)),
             Route("/settings", settings_),
             Route("/hung-up", hung_up_),
@@ -83,6 +85,18 @@ async def pid() -> str:
 
 async def pass_gate() -> str:
     return await asyncio.to_thread(Path(GATE).read_text)
+
+
+async def busy(_: Request) -> Response:
+    """Answers, and keeps its worker busy for as long as it lives."""
+
+    def be_busy() -> None:
+        time.sleep(0.02)  # As long as a few dozen refreshes take, but without the CPU.
+        loop.call_later(0.001, be_busy)
+
+    loop = asyncio.get_running_loop()
+    loop.call_soon(be_busy)
+    return PlainTextResponse("busy")
 
 
 async def die() -> str:

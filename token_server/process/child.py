@@ -11,6 +11,7 @@ from typing import IO, cast
 
 from token_server.problems import Problem
 from token_server.process.handover import Handover, Report
+from token_server.process.tally import Seat
 from token_server.settings import Settings
 
 SETTINGS_IN_ENVIRONMENT = "TOKEN_SERVER_"
@@ -30,14 +31,14 @@ class Orders:
 class Child:
     """Selectors wait for what it reports."""
 
-    def __init__(self, listener: socket.socket, orders: Orders, *, now: float) -> None:
+    def __init__(self, listener: socket.socket, seat: Seat, orders: Orders, *, now: float) -> None:
         self.is_listening = False
         self._late_at = now + orders.start_up_seconds
         self._heard = b""
         self._reports, status = os.pipe()
         os.set_blocking(self._reports, False)
         try:
-            self._process = _start(pass_fds=(listener.fileno(), status))
+            self._process = _start(pass_fds=(listener.fileno(), seat.tally.file, status))
         except OSError:
             os.close(self._reports)
             raise
@@ -47,6 +48,8 @@ class Child:
             Handover(
                 parent=os.getpid(),
                 listener=listener.fileno(),
+                tally=seat.tally.file,
+                seat=seat.number,
                 status=status,
                 opener=orders.opener,
                 # We count, and end it. It counts too, for whoever else tells it to leave.

@@ -7,7 +7,7 @@ from typing import IO, Self
 from token_server.problems import Problem
 from token_server.settings import Settings
 
-_PLAIN = ("parent", "listener", "status", "opener", "drain_seconds")
+_PLAIN = ("parent", "listener", "tally", "seat", "status", "opener", "drain_seconds")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,10 @@ class Handover:
 
     parent: int
     listener: int
-    """A file descriptor, like `status`."""
+    """A file descriptor, like `tally` and `status`."""
+    tally: int
+    seat: int
+    """The worker's number in the tally."""
     status: int
     opener: str
     """`module:function`. Opens the app; see worker.py."""

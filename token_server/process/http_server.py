@@ -5,12 +5,14 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from ssl import SSLContext
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from token_server.process.sockets import BACKLOG
+from token_server.process.accepting import Acceptor
+from token_server.process.tally import Seat
 from token_server.web.hardened import Hardened
 
 # Longer than common proxies keep an idle connection, so that they close first.
@@ -24,6 +26,7 @@ class HttpServer(uvicorn.Server):
         self,
         app: ASGIApp,
         *,
+        seat: Seat,
         tls: SSLContext | None,
         drain_seconds: int,
         on_listening: Callable[[], None],
@@ -46,25 +49,24 @@ class HttpServer(uvicorn.Server):
                 timeout_graceful_shutdown=drain_seconds,
             )
         )
+        self._seat = seat
         self._tls = tls
+        self._acceptors: list[Acceptor] = []
         self._on_listening = on_listening
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn's, but a TLS handshake may take no longer than a request."""
-        loop = asyncio.get_running_loop()
-        self.servers = [
-            await loop.create_server(
-                self._open_connection,
-                sock=each,
-                ssl=self._tls,
-                ssl_handshake_timeout=Hardened.RECEIVE_SECONDS if self._tls else None,
-                ssl_shutdown_timeout=FAREWELL_SECONDS if self._tls else None,
-                backlog=BACKLOG,
-            )
-            for each in sockets or ()
-        ]
+        """As uvicorn's, but all workers share one socket, and see that each holds its share."""
+        self.servers = []
+        self._acceptors = [Acceptor(each, self._seat, self._open) for each in sockets or ()]
+        for each in self._acceptors:
+            each.start()
         self.started = True
         self._on_listening()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for each in self._acceptors:
+            await each.close()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -75,5 +77,27 @@ class HttpServer(uvicorn.Server):
     def _leave(self) -> None:
         self.should_exit = True
 
-    def _open_connection(self) -> Hardened:
-        return Hardened(self.config, self.server_state, {})
+    async def _open(self, accepted: socket.socket, on_lost: Callable[[], None]) -> None:
+        """A TLS handshake may take no longer than a request."""
+        transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
+            partial(_Connection, self, on_lost),
+            accepted,
+            ssl=self._tls,
+            ssl_handshake_timeout=Hardened.RECEIVE_SECONDS if self._tls else None,
+            ssl_shutdown_timeout=FAREWELL_SECONDS if self._tls else None,
+        )
+        # Whoever hangs up in the midst of a handshake never was a connection.
+        if transport.is_closing():
+            on_lost()
+
+
+class _Connection(Hardened):
+    """Tells when it is lost."""
+
+    def __init__(self, server: HttpServer, on_lost: Callable[[], None]) -> None:
+        super().__init__(server.config, server.server_state, {})
+        self._on_lost = on_lost
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._on_lost()

@@ -10,6 +10,7 @@ from token_server.process.sockets import listen, url_of
 from token_server.process.store_watch import StoreWatch
 from token_server.process.supervisor import Supervisor
 from token_server.process.talk import say
+from token_server.process.tally import Tally
 from token_server.process.tls import tls_of
 from token_server.settings import Settings
 from token_server.store.embedded import embedded_in
@@ -39,9 +40,7 @@ def serve(
     tls = tls_of(settings)
     workers = worker_count(settings.workers)
     with ExitStack() as at_the_end:
-        listeners = listen(settings.host, settings.port, workers=workers)
-        for listener in listeners:
-            at_the_end.enter_context(listener)
+        listener = at_the_end.enter_context(listen(settings.host, settings.port))
         store = embedded_in(settings.store_url.get_secret_value())
         if store:
             at_the_end.enter_context(store)
@@ -52,10 +51,11 @@ def serve(
             start_up_seconds=start_up_seconds,
             drain_seconds=drain_seconds,
         )
-        supervisor = Supervisor(listeners, orders, StoreWatch(store) if store else None)
+        watch = StoreWatch(store) if store else None
+        supervisor = Supervisor(listener, Tally.of(workers), orders, watch)
         at_the_end.callback(supervisor.kill)
         if supervisor.start():
-            url = url_of(listeners[0], scheme="https" if tls else "http")
+            url = url_of(listener, scheme="https" if tls else "http")
             say(f"serving {url} with {workers} worker{'s' if workers > 1 else ''}")
             supervisor.watch()
         supervisor.drain()

@@ -6,6 +6,7 @@ import socket
 
 from token_server.problems import Problem
 from token_server.process.child import Child, Orders
+from token_server.process.tally import Seat
 
 # Who listened for that long is replaced at once. Others may die again and again: the first two
 # are replaced at once too, and then each next one waits longer.
@@ -14,10 +15,11 @@ PAUSES_SECONDS = (0, 0, 0, 0.25, 0.5, 1, 2, 5)
 
 
 class Post:
-    """Starts a worker on its socket, and another one when that one dies."""
+    """Starts a worker on its seat, and another one when that one dies."""
 
-    def __init__(self, listener: socket.socket, orders: Orders) -> None:
+    def __init__(self, listener: socket.socket, seat: Seat, orders: Orders) -> None:
         self._listener = listener
+        self._seat = seat
         self._orders = orders
         self._child: Child | None = None
         self._proven_at = math.inf
@@ -47,6 +49,7 @@ class Post:
         problem = self._child.died_of(now) if self._child else None
         if problem:
             self._child = None
+            self._seat.vacate()
         return problem
 
     def send(self, signal_: signal.Signals) -> None:
@@ -61,7 +64,7 @@ class Post:
     def _fill(self, now: float) -> Problem | None:
         self._proven_at = math.inf
         try:
-            self._child = Child(self._listener, self._orders, now=now)
+            self._child = Child(self._listener, self._seat, self._orders, now=now)
         except OSError as fault:
             self._plan(now)
             return Problem(f"no worker can be started: {fault.strerror}")

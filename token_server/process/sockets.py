@@ -1,14 +1,11 @@
-"""The listening sockets: the parent makes and keeps them, so that no queue dies with a worker."""
+"""The listening socket: the parent makes and keeps it, so that no queue dies with a worker."""
 
 import errno
 import socket
-import sys
 
 from token_server.problems import Problem
 
-BACKLOG = 2048
-# Elsewhere SO_REUSEPORT does not spread connections, and the workers share one socket.
-SPREADS = sys.platform == "linux"
+BACKLOG = 4096
 
 Address = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 
@@ -19,20 +16,19 @@ _HINTS = {
 }
 
 
-def listen(host: str, port: int, *, workers: int) -> list[socket.socket]:
-    """A socket for each worker, all on one port; port 0 chooses a free one. Raises: Problem."""
+def listen(host: str, port: int) -> socket.socket:
+    """The socket of all workers; port 0 chooses a free one. Raises: Problem."""
     family, address = _resolve(host, port)
-    sockets: list[socket.socket] = []
+    listener = socket.socket(family, socket.SOCK_STREAM)
     try:
-        sockets.append(_listen_alone(family, address))
-        if SPREADS:
-            chosen = sockets[0].getsockname()
-            sockets += [_listen_beside(family, chosen) for _ in range(1, workers)]
+        # A port in TIME_WAIT is free. One where anybody listens is not, be it our own server.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
     except OSError as fault:
-        for each in sockets:
-            each.close()
+        listener.close()
         raise _problem(host, port, fault) from fault
-    return sockets if SPREADS else sockets * workers
+    return listener
 
 
 def url_of(listener: socket.socket, *, scheme: str) -> str:
@@ -51,38 +47,6 @@ def _resolve(host: str, port: int) -> tuple[int, Address]:
         ) from fault
     family, *_, address = found[0]
     return family, address
-
-
-def _listen_alone(family: int, address: Address) -> socket.socket:
-    """The first socket: refused where anybody listens, another of our servers included.
-
-    It shares its port only once it has it. Of two servers that start at once, one is refused.
-    """
-    listener = _bind(family, address)
-    listener.listen(BACKLOG)
-    if SPREADS:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    return listener
-
-
-def _listen_beside(family: int, address: Address) -> socket.socket:
-    listener = _bind(family, address, shared=True)
-    listener.listen(BACKLOG)
-    return listener
-
-
-def _bind(family: int, address: Address, *, shared: bool = False) -> socket.socket:
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        # A port in TIME_WAIT is free.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        listener.bind(address)
-    except OSError:
-        listener.close()
-        raise
-    return listener
 
 
 def _problem(host: str, port: int, fault: OSError) -> Problem:

@@ -4,13 +4,13 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Sequence
 
 from token_server.process.child import Orders
 from token_server.process.post import Post
 from token_server.process.signals import SignalPipe
 from token_server.process.store_watch import StoreWatch
 from token_server.process.talk import say, say_problem
+from token_server.process.tally import Tally
 
 # Signals and deaths wake the loop at once; the store is looked after this often.
 TICK_SECONDS = 0.2
@@ -21,11 +21,11 @@ class Supervisor:
     """Plain synchronous code on one thread: workers die with the thread that started them."""
 
     def __init__(
-        self, listeners: Sequence[socket.socket], orders: Orders, store: StoreWatch | None
+        self, listener: socket.socket, tally: Tally, orders: Orders, store: StoreWatch | None
     ) -> None:
-        self._listeners = listeners
+        self._listener = listener
         self._drain_seconds = orders.drain_seconds
-        self._posts = [Post(each, orders) for each in listeners]
+        self._posts = [Post(listener, seat, orders) for seat in tally.seats()]
         self._store = store
         self._signals = SignalPipe({*LEAVE, signal.SIGHUP, signal.SIGCHLD})
 
@@ -53,8 +53,7 @@ class Supervisor:
     def drain(self) -> None:
         """Let the workers finish what they have begun, but not for ever."""
         # A socket that we kept would go on taking connections that nobody answers.
-        for listener in self._listeners:
-            listener.close()
+        self._listener.close()
         for post in self._posts:
             post.send(signal.SIGTERM)
         give_up_at = time.monotonic() + self._drain_seconds

@@ -19,6 +19,7 @@ from token_server.leash import die_with
 from token_server.problems import Problem
 from token_server.process.handover import Handover, Report
 from token_server.process.http_server import HttpServer
+from token_server.process.tally import Tally
 from token_server.process.tls import tls_of
 from token_server.settings import Settings
 
@@ -61,6 +62,7 @@ async def work(handover: Handover) -> None:
     async with opener(handover.settings, handover.briefing) as app:
         server = HttpServer(
             app,
+            seat=Tally(handover.tally).seat(handover.seat),
             drain_seconds=handover.drain_seconds,
             tls=tls_of(handover.settings),
             on_listening=on_listening,

@@ -22,7 +22,8 @@
     ├── LoginRefused                AccountUnknown  PasswordWrong  AccountDisabled
     ├── TooManyAttempts
     ├── TemporarilyUnavailable      StoreUnavailable  StoreMemoryLost  SigningKeyMissing
-    │                               KeysetAstray  RequestLate  ClockBehind  Overloaded
+    │                               KeysetAstray  RequestLate  ClockBehind
+    │   └── Overloaded                WaitedTooLong
     └── InternalFault               a fault of ours
 
 A class's `reason` and `ids` go to the audit line; its text goes nowhere.
@@ -269,6 +270,12 @@ class ClockBehind(TemporarilyUnavailable):
 
 class Overloaded(TemporarilyUnavailable):
     reason = "overloaded"
+
+
+class WaitedTooLong(Overloaded):
+    """Before its turn came. Many at once fare alike: they are counted, not audited."""
+
+    reason = "waited_too_long"
 
 
 class InternalFault(Refusal):

@@ -1,5 +1,8 @@
 """Writes an answer at once, head and body together: one write, and its reader wakes once."""
 
+from collections.abc import Iterable
+from http import HTTPStatus
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn._types import ASGISendEvent, HTTPResponseStartEvent
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
@@ -8,15 +11,33 @@ from token_server.tokens.refusals import Overloaded
 from token_server.web.dialects import camel
 
 
-def _overloaded() -> bytes:
+def _in_full() -> bytes:
     refusal = camel.refuse(Overloaded(), instance="about:blank")
     fields = [b"%b: %b\r\n" % each for each in refusal.raw_headers]
     return b"".join([STATUS_LINE[503], *fields, b"\r\n", refusal.body])
 
 
-OVERLOADED = _overloaded()
-"""Said to whoever would have to wait for too long, in the shape of early refusals."""
-OVERLOADED_HEAD = OVERLOADED[: OVERLOADED.index(b"\r\n\r\n") + 4]
+_OVERLOADED = _in_full()
+_OVERLOADED_HEAD = _OVERLOADED[: _OVERLOADED.index(b"\r\n\r\n") + 4]
+
+
+def overloaded(method: bytes) -> bytes:
+    """Said to whoever would have to wait for too long, in the shape of early refusals."""
+    # RFC 9110 §9.3.2: a body after HEAD would pass for the start of the next answer.
+    return _OVERLOADED_HEAD if method == b"HEAD" else _OVERLOADED
+
+
+def farewell(status: HTTPStatus, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The last answer of a connection, in plain text."""
+    text = status.phrase.encode()
+    fields = [
+        *headers,
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(text)).encode()),
+        (b"connection", b"close"),
+    ]
+    lines = b"".join(name + b": " + value + b"\r\n" for name, value in fields)
+    return STATUS_LINE[status] + lines + b"\r\n" + text
 
 
 _FRAMING = (b"connection", b"transfer-encoding")

@@ -13,13 +13,14 @@ from urllib.parse import unquote
 import httptools
 from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from token_server.web.answering import OVERLOADED, OVERLOADED_HEAD, Cycle, closing_unless_read
+from token_server.web.answering import Cycle, closing_unless_read, farewell, overloaded
 from token_server.web.framing import framing_of
+from token_server.web.overload import Crowd, Turn
 from token_server.web.patience import Patience
-from token_server.web.wire import IS_GONE
+from token_server.web.wire import IS_GONE, TURN
 
 HTTP_VERSIONS = ("1.1", "1.0")
 ANSWERED_ALWAYS = (b"/livez", b"/readyz", b"/.well-known/")
@@ -69,8 +70,7 @@ class Hardened(HttpToolsProtocol):
         self._receiving = Patience(
             self.loop, seconds=self.RECEIVE_SECONDS, on_end=self._on_half_received
         )
-        # Of all connections, as `tasks` is: those whose client keeps a task waiting.
-        self._held_up: set[Hardened] = vars(server_state).setdefault("held_up", set())
+        self._crowd = Crowd.of(server_state)
 
     # The transport speaks.
 
@@ -81,7 +81,7 @@ class Hardened(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._receiving.forget()
         self._idle.forget()
-        self._held_up.discard(self)
+        self._crowd.held_up.discard(self)
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -154,6 +154,7 @@ class Hardened(HttpToolsProtocol):
         if self._is_turned_away:
             self._turn_away()
         else:
+            self.cycle.scope[TURN].is_waited_for()  # type: ignore[literal-required]
             super().on_message_complete()
         self._stage = Stage.IDLE
         self._swallowed_bytes = 0
@@ -194,7 +195,7 @@ class Hardened(HttpToolsProtocol):
     def _has_too_much_to_do(self) -> bool:
         """Whether this one would wait for too long; its health and keys it tells all the same."""
         return (
-            len(self.tasks) - len(self._held_up) >= self.MAX_AT_ONCE
+            self._crowd.has(self.MAX_AT_ONCE)
             and not self.url.startswith(ANSWERED_ALWAYS)
             and (self.cycle is None or self.cycle.response_complete)  # type: ignore[redundant-expr]
             and not self.expect_100_continue
@@ -205,18 +206,17 @@ class Hardened(HttpToolsProtocol):
         is_unheard = self._stage is Stage.BODY and not self.pipeline
         runs = self.cycle is not None and (self.pipeline or not self.cycle.response_complete)  # type: ignore[redundant-expr]
         if runs and (is_unheard or self.flow.write_paused) and not self.transport.is_closing():
-            self._held_up.add(self)
+            self._crowd.held_up.add(self)
         else:
-            self._held_up.discard(self)
+            self._crowd.held_up.discard(self)
 
     def _turn_away(self) -> None:
         self._is_turned_away = False
+        self._crowd.turned_away("too_many_at_once")
         if self.flow.write_paused:
             self.transport.abort()  # Who asks on, and reads no answer, would fill our memory.
             return
-        # RFC 9110 §9.3.2: a body after HEAD would pass for the start of the next answer.
-        is_head = self.parser.get_method() == b"HEAD"
-        self.transport.write(OVERLOADED_HEAD if is_head else OVERLOADED)
+        self.transport.write(overloaded(self.parser.get_method()))
         if not self.parser.should_keep_alive():
             self.transport.close()
         self.on_response_complete()
@@ -230,6 +230,7 @@ class Hardened(HttpToolsProtocol):
         self.scope["raw_path"] = url.path
         self.scope["query_string"] = url.query or b""
         self.scope[IS_GONE] = self.transport.is_closing  # type: ignore[literal-required]
+        self.scope[TURN] = Turn(self._crowd)  # type: ignore[literal-required]
 
     def _begin(self, app: ASGI3Application) -> None:
         """As HttpToolsProtocol, but the cycle is ours."""
@@ -290,15 +291,7 @@ class Hardened(HttpToolsProtocol):
             self.cycle.keep_alive = False
 
     def _answer(self, status: HTTPStatus) -> None:
-        text = status.phrase.encode()
-        headers = [
-            *self.server_state.default_headers,
-            (b"content-type", b"text/plain; charset=utf-8"),
-            (b"content-length", str(len(text)).encode()),
-            (b"connection", b"close"),
-        ]
-        lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
-        self.transport.write(STATUS_LINE[status] + lines + b"\r\n" + text)
+        self.transport.write(farewell(status, self.server_state.default_headers))
 
     def _on_half_received(self) -> None:
         if self.flow.read_paused:

@@ -10,7 +10,7 @@ from token_server.tokens.services import Tokens
 from token_server.web.bearer import bearer_token, challenged
 from token_server.web.dialects import camel
 from token_server.web.refused import refused
-from token_server.web.wire import json_answer, no_content, peer_of, read_body
+from token_server.web.wire import check_turn, json_answer, no_content, peer_of, read_body
 
 
 class LogOut:
@@ -23,6 +23,7 @@ class LogOut:
         try:
             # Whatever the body says; but a request cut off in the middle ends no session.
             await read_body(request)
+            check_turn(request)
             spoken_to({**dialect.told, "peer": peer})
             await self._tokens.log_out(bearer_token(request.headers))
         except Refusal as refusal:

@@ -5,13 +5,18 @@ import uuid
 from starlette.responses import Response
 
 from token_server.tokens.ports import Audit, Fact
-from token_server.tokens.refusals import Refusal, RequestMalformed, TokenReused
+from token_server.tokens.refusals import Refusal, RequestMalformed, TokenReused, WaitedTooLong
 from token_server.web.dialects.dialect import Spelling
 
 
 def refused(refusal: Refusal, *, dialect: Spelling, audit: Audit, peer: str) -> Response:
-    """Record the true reason, and answer what a caller may know of it."""
+    """Record the true reason, and answer what a caller may know of it.
+
+    Of an overload operators are told by overload.py: a line for each would add to it.
+    """
     instance = new_instance()
+    if isinstance(refusal, WaitedTooLong):
+        return dialect.refuse(refusal, instance=instance)
     told: dict[str, str | int] = {
         **refusal.ids,
         "reason": refusal.reason,

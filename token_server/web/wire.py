@@ -20,6 +20,8 @@ FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
+TURN = "token_server.turn"
+"""In the scope: a Turn, which tells whether the request has waited for too long (overload.py)."""
 IS_GONE = "token_server.is_gone"
 """In the scope: a function that tells whether the client has hung up (hardened.py)."""
 
@@ -43,7 +45,9 @@ def peer_of(request: Request) -> str:
 
 
 async def check_still_there(request: Request) -> None:
-    """Raises: ClientDisconnect, where the client has hung up since it sent the request.
+    """Called before anything is decided, when the request gets its turn.
+
+    Raises: WaitedTooLong; ClientDisconnect, where the client has hung up since it sent it.
 
     It may have asked again on another connection, and this one lain in a queue: of the two, only
     the one that is waited for may count.
@@ -53,6 +57,14 @@ async def check_still_there(request: Request) -> None:
     is_gone = request.scope.get(IS_GONE)
     if is_gone is not None and is_gone():
         raise ClientDisconnect
+    check_turn(request)
+
+
+def check_turn(request: Request) -> None:
+    """The same, where also who has hung up is served. Raises: WaitedTooLong."""
+    turn = request.scope.get(TURN)
+    if turn is not None:
+        turn.check()
 
 
 async def read_body(request: Request) -> bytes:

@@ -1,0 +1,142 @@
+"""Takes connections from the socket that all workers listen on, so that each holds its share.
+
+The kernel wakes every worker, and knows nothing of what each holds. So a worker that holds more
+than another leaves what waits to that one for a while: the more it is ahead, the longer. In the
+end it takes it all the same; nobody waits for a worker that is stuck.
+"""
+
+import asyncio
+import math
+import select
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack, suppress
+from functools import partial
+
+import structlog
+
+from token_server.process.tally import Seat
+
+OpenConnection = Callable[[socket.socket, Callable[[], None]], Awaitable[None]]
+"""Serves an accepted socket from now on, and calls back when its connection is lost."""
+
+# So many more than another are no matter.
+LEAD = 2
+# Whoever is ahead by twice as much waits for so much longer. A busy worker looks at what waits
+# once in a turn of its loop, which takes as long as a few dozen refreshes.
+WAITS_FOR_A_DOUBLING = 0.025
+LOOKS_AGAIN_AFTER = 0.002
+# Who comes back later than that was kept from its core, and so were the others: it proves nothing.
+LONGEST_THAT_COUNTS = 0.01
+MOST_IN_A_TURN = 64
+# As asyncio has it: who has no file descriptor left tries again after so long.
+NO_ROOM_FOR = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class Acceptor:
+    """One worker's share of what comes."""
+
+    def __init__(self, listener: socket.socket, seat: Seat, open_: OpenConnection) -> None:
+        self._listener = listener
+        self._seat = seat
+        self._open = open_
+        self._loop = asyncio.get_running_loop()
+        self._held: set[socket.socket] = set()
+        self._taken = 0
+        self._is_there = False
+        self._opening: set[asyncio.Task[None]] = set()
+        self._resumption: asyncio.TimerHandle | None = None
+        self._left_at = 0.0
+        self._left_for = 0.0
+        """How long something has waited that no other worker has come for."""
+        self._taken_elsewhere = 0
+        self._waiting = select.poll()
+        self._waiting.register(listener, select.POLLIN)
+
+    def start(self) -> None:
+        self._listener.settimeout(0)
+        self._resume()
+
+    async def close(self) -> None:
+        """Take no more; what waits is for the others, and for who comes in our place."""
+        self._pause()
+        self._leave()
+        self._listener.close()
+        if self._opening:
+            # All but TLS handshakes are over after a turn of the loop.
+            await asyncio.wait(self._opening, timeout=LOOKS_AGAIN_AFTER)
+        for each in self._opening:
+            each.cancel()
+
+    def _resume(self) -> None:
+        waited = min(self._loop.time() - self._left_at, LONGEST_THAT_COUNTS)
+        self._left_for = self._left_for + waited if self._waiting.poll(0) else 0.0
+        self._is_there = True
+        self._note()
+        self._loop.add_reader(self._listener, self._take)
+
+    def _pause(self) -> None:
+        self._loop.remove_reader(self._listener)
+        if self._resumption:
+            self._resumption.cancel()
+
+    def _resume_after(self, seconds: float) -> None:
+        self._pause()
+        self._left_at = self._loop.time()
+        self._resumption = self._loop.call_later(seconds, self._resume)
+
+    def _take(self) -> None:
+        try:
+            for _ in range(MOST_IN_A_TURN):
+                if not self._is_our_turn():
+                    self._resume_after(LOOKS_AGAIN_AFTER)
+                    return
+                self._begin(self._listener.accept()[0])
+        except (BlockingIOError, ConnectionAbortedError):
+            # Another one was faster, or it was given up.
+            self._left_for = 0.0
+        except OSError as fault:
+            log.warning("no connection is taken for a second", cause=fault.strerror)
+            self._leave()
+            self._resume_after(NO_ROOM_FOR)
+
+    def _is_our_turn(self) -> bool:
+        others = self._seat.others()
+        lead = len(self._held) - min((held for held, _ in others), default=math.inf)
+        if lead <= LEAD:
+            return True
+        taken = sum(each for _, each in others)
+        if taken != self._taken_elsewhere:
+            self._left_for, self._taken_elsewhere = 0.0, taken
+        return self._left_for >= WAITS_FOR_A_DOUBLING * math.log2(lead / LEAD)
+
+    def _begin(self, accepted: socket.socket) -> None:
+        self._held.add(accepted)
+        self._taken += 1
+        self._note()
+        task = self._loop.create_task(self._serve(accepted))
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
+
+    async def _serve(self, accepted: socket.socket) -> None:
+        with ExitStack() as unless_opened:
+            unless_opened.callback(accepted.close)
+            unless_opened.callback(self._lose, accepted)
+            # Where a TLS handshake comes to nothing.
+            with suppress(OSError):
+                await self._open(accepted, partial(self._lose, accepted))
+                unless_opened.pop_all()
+
+    def _lose(self, accepted: socket.socket) -> None:
+        self._held.discard(accepted)
+        self._note()
+
+    def _note(self) -> None:
+        if self._is_there:
+            self._seat.note(held=len(self._held), taken=self._taken)
+
+    def _leave(self) -> None:
+        self._is_there = False
+        self._seat.vacate()
