@@ -17,6 +17,11 @@ from token_server.store.embedded import EmbeddedStore
 profiles.register()
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: many tests wait for processes, and the core need not."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.fixture(scope="session")
 def chaos(pytestconfig: pytest.Config) -> bool:
     """Whether the long profile is asked for."""
