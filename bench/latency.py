@@ -19,7 +19,7 @@ from bench.load import (
     play,
     quantile,
 )
-from bench.machine import memory_bytes
+from bench.machine import cpu_seconds, kept_waiting_seconds, memory_bytes
 from bench.scale import Scale
 
 CONNECTIONS = 64
@@ -44,7 +44,11 @@ def measure(scale: Scale = WHOLE) -> list[Figure]:
         limit = held.enter_context(signers(1))
         runs = play(_rounds(beds, limit, scale))
     return [
-        Figure(name=f"{what} ({name})", unit="" if " / " in what else "ms", runs=values)
+        Figure(
+            name=f"{what} ({name})",
+            unit="" if what.startswith(("share", "ratio")) else "ms",
+            runs=values,
+        )
         for (what, name), values in runs.items()
     ]
 
@@ -57,25 +61,35 @@ async def _rounds(beds: Sequence[Bed], limit: Signers, scale: Scale) -> Runs:
             bare = limit.run(scale.run_seconds / 6).cpu_micros / 1e6
             capacity = await _capacity(connections, scale)
             for share in SHARES:
-                load = await OpenLoop(connections).run(evenly(share * capacity, scale.run_seconds))
-                _note(runs, each, f"at {share:.0%} of capacity", load)
+                due = evenly(share * capacity, scale.run_seconds)
+                load = await _noted(runs, each, f"at {share:.0%} of capacity", connections, due)
                 if (share, each.workers) == (SHARES[-1], 1):
-                    ratio = f"p99 at {share:.0%} of capacity / the limit's cost"
+                    ratio = f"ratio of p99 at {share:.0%} of capacity to the limit's cost"
                     runs[ratio, each.name].append(load.quantile(0.99) / bare)
-            random = at_random(SHARES[-1] * capacity, scale.run_seconds)
-            load = await OpenLoop(connections).run(random)
-            _note(runs, each, f"at {SHARES[-1]:.0%}, at random moments", load)
+            due = at_random(SHARES[-1] * capacity, scale.run_seconds)
+            await _noted(runs, each, f"at {SHARES[-1]:.0%}, at random moments", connections, due)
     for _, connections in ready:
         close(connections)
     return runs
 
 
-def _note(runs: Runs, each: Bed, when: str, load: Load) -> None:
+async def _noted(
+    runs: Runs, each: Bed, when: str, connections: Sequence[Connection], due: Sequence[float]
+) -> Load:
+    """The latencies, and whose they are: a worker's that ran, or others' on its core."""
+    workers = each.worker_pids()
+    ran, waited = cpu_seconds(workers), kept_waiting_seconds(workers)
+    load = await OpenLoop(connections).run(due)
+    seconds = load.seconds * len(workers)
     assert set(load.statuses) == {200}, load.statuses
     for name, share in QUANTILES.items():
         runs[f"{name} {when}", each.name].append(load.quantile(share) * 1e3)
     late = quantile(load.late, 0.99)
     runs[f"the load's own lateness, p99 {when}", each.name].append(late * 1e3)
+    ran, waited = cpu_seconds(workers) - ran, kept_waiting_seconds(workers) - waited
+    runs[f"share of time that a worker ran, {when}", each.name].append(ran / seconds)
+    runs[f"share of time that it waited for a core, {when}", each.name].append(waited / seconds)
+    return load
 
 
 async def _connections(each: Bed, scale: Scale) -> list[Connection]:

@@ -66,7 +66,9 @@ def test_latencies_rise_from_quantile_to_quantile_and_the_loads_own_lateness_is_
         )
         assert 0.1 < p50 <= p99 <= most < 10_000
         assert told[f"the load's own lateness, p99 {when} (embedded, 1 worker)"] >= 0
-    assert told["p99 at 80% of capacity / the limit's cost (embedded, 1 worker)"] > 1
+        assert told[f"share of time that a worker ran, {when} (embedded, 1 worker)"] > 0
+        assert told[f"share of time that it waited for a core, {when} (embedded, 1 worker)"] >= 0
+    assert told["ratio of p99 at 80% of capacity to the limit's cost (embedded, 1 worker)"] > 1
 
 
 def test_every_other_kind_of_request_has_a_cost() -> None:
