@@ -21,6 +21,8 @@ _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 _END_OF_HEAD = b"\r\n\r\n"
 # Longer than any deadline of the server's.
 PATIENCE = 10.0
+# Who sleeps until the very moment is late by what it takes to wake up.
+AWAKE_BEFORE = 0.0002
 
 
 class Connection(asyncio.Protocol):
@@ -193,7 +195,7 @@ class OpenLoop:
             began = time.perf_counter()
             for moment in due:
                 while (wait := began + moment - time.perf_counter()) > 0:
-                    await asyncio.sleep(wait)
+                    await asyncio.sleep(max(0, wait - AWAKE_BEFORE))
                 self._late.append(-wait)
                 self._waiting.append(began + moment)
                 self._send()
