@@ -50,7 +50,7 @@ keys-import: install ## FILE=… := take in a key of another server (PEM, PKCS#1
 jwks: install ## print the public JWK Set
 	@$(BIN)/token-server keys jwks
 
-test: install ## everything a fresh machine can run, a part on each core
+test: install ## everything a fresh machine can run, on all cores
 	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
 chaos: install ## the long profiles: many more histories, kills and cut connections

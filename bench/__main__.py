@@ -25,6 +25,12 @@ PARTS: Mapping[str, Callable[[], Sequence[Figure]]] = {
 
 
 def main(chosen: Sequence[str]) -> None:
+    unknown = set(chosen) - set(PARTS)
+    if unknown:
+        sys.stderr.write(
+            f"error: no such part: {', '.join(sorted(unknown))}\nhint: {', '.join(PARTS)}\n"
+        )
+        sys.exit(2)
     began = time.monotonic()
     machine = about()
     tell(" · ".join(f"{name} {value}" for name, value in machine.items()))
@@ -33,14 +39,23 @@ def main(chosen: Sequence[str]) -> None:
     tell(f"\nmedians (lowest - highest); {time.monotonic() - began:.0f} s")
     if not chosen:
         RESULTS.mkdir(exist_ok=True)
-        plot.draw(RESULTS / "latency-and-cost.svg", latency.curve(), figures["refresh"], machine)
-        written = {
-            "machine": machine,
-            "parts": {
-                name: [each.as_json() for each in measured] for name, measured in figures.items()
-            },
-        }
-        (RESULTS / "bench.json").write_text(json.dumps(written, indent=1) + "\n")
+        write(RESULTS, machine, figures, latency.curve())
+
+
+def write(
+    folder: Path,
+    machine: Mapping[str, str],
+    figures: Mapping[str, Sequence[Figure]],
+    curve: Sequence[tuple[float, float, float]],
+) -> None:
+    plot.draw(folder / "latency-and-cost.svg", curve, figures["refresh"], machine)
+    written = {
+        "machine": machine,
+        "parts": {
+            name: [each.as_json() for each in measured] for name, measured in figures.items()
+        },
+    }
+    (folder / "bench.json").write_text(json.dumps(written, indent=1) + "\n")
 
 
 def told(name: str, part: Callable[[], Sequence[Figure]]) -> Sequence[Figure]:
@@ -55,7 +70,4 @@ def tell(text: str) -> None:
 
 
 if __name__ == "__main__":
-    unknown = set(sys.argv[1:]) - set(PARTS)
-    if unknown:
-        sys.exit(f"error: no such part: {', '.join(sorted(unknown))}\nhint: {', '.join(PARTS)}")
     main(sys.argv[1:])

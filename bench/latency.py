@@ -6,12 +6,25 @@ from contextlib import ExitStack
 
 from bench.beds import Bed, bed
 from bench.figures import Figure
-from bench.load import Connection, Load, OpenLoop, at_random, closed_loop, connected, evenly, play
-from bench.machine import memory_bytes
+from bench.limit import Signers, signers
+from bench.load import (
+    Connection,
+    Load,
+    OpenLoop,
+    at_random,
+    close,
+    closed_loop,
+    connected,
+    evenly,
+    play,
+    quantile,
+)
+from bench.machine import cpu_seconds, kept_waiting_seconds, memory_bytes
+from bench.scale import Scale
 
 CONNECTIONS = 64
-ROUNDS = 5
 RUN_SECONDS = 1.2
+WHOLE = Scale(rounds=5, run_seconds=RUN_SECONDS, connections=CONNECTIONS)
 SHARES = (0.5, 0.8)
 QUANTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
 CURVE = (0.2, 0.35, 0.5, 0.65, 0.8, 0.9)
@@ -24,62 +37,83 @@ OVERLOAD_CONNECTIONS = 700
 Runs = dict[tuple[str, str], list[float]]
 
 
-def measure() -> list[Figure]:
+def measure(scale: Scale = WHOLE) -> list[Figure]:
     """At 50 % and 80 % of what each server was just seen to do at full load."""
     with ExitStack() as held:
-        beds = [
-            held.enter_context(bed(store, workers))
-            for store, workers in (("embedded", 1), ("embedded", 2), ("tcp", 1), ("tcp", 2))
-        ]
-        runs = play(_rounds(beds))
+        beds = [held.enter_context(bed(store, workers)) for store, workers in scale.beds]
+        limit = held.enter_context(signers(1))
+        runs = play(_rounds(beds, limit, scale))
     return [
-        Figure(name=f"{what} ({name})", unit="/s" if "rate" in what else "ms", runs=values)
+        Figure(
+            name=f"{what} ({name})",
+            unit="" if what.startswith(("share", "ratio")) else "ms",
+            runs=values,
+        )
         for (what, name), values in runs.items()
     ]
 
 
-async def _rounds(beds: Sequence[Bed]) -> Runs:
-    ready = [(each, await _connections(each)) for each in beds]
+async def _rounds(beds: Sequence[Bed], limit: Signers, scale: Scale) -> Runs:
+    ready = [(each, await _connections(each, scale)) for each in beds]
     runs: Runs = defaultdict(list)
-    for _ in range(ROUNDS):
+    for _ in range(scale.rounds):
         for each, connections in ready:
-            capacity = await _capacity(connections)
+            bare = limit.run(scale.run_seconds / 6).cpu_micros / 1e6
+            capacity = await _capacity(connections, scale)
             for share in SHARES:
-                load = await OpenLoop(connections).run(evenly(share * capacity, RUN_SECONDS))
-                _note(runs, each, f"at {share:.0%} of capacity", load)
-            random = at_random(SHARES[-1] * capacity, RUN_SECONDS)
-            load = await OpenLoop(connections).run(random)
-            _note(runs, each, f"at {SHARES[-1]:.0%}, at random moments", load)
+                due = evenly(share * capacity, scale.run_seconds)
+                load = await _noted(runs, each, f"at {share:.0%} of capacity", connections, due)
+                if (share, each.workers) == (SHARES[-1], 1):
+                    ratio = f"ratio of p99 at {share:.0%} of capacity to the limit's cost"
+                    runs[ratio, each.name].append(load.quantile(0.99) / bare)
+            due = at_random(SHARES[-1] * capacity, scale.run_seconds)
+            await _noted(runs, each, f"at {SHARES[-1]:.0%}, at random moments", connections, due)
+    for _, connections in ready:
+        close(connections)
     return runs
 
 
-def _note(runs: Runs, each: Bed, when: str, load: Load) -> None:
+async def _noted(
+    runs: Runs, each: Bed, when: str, connections: Sequence[Connection], due: Sequence[float]
+) -> Load:
+    """The latencies, and whose they are: a worker's that ran, or others' on its core."""
+    workers = each.worker_pids()
+    ran, waited = cpu_seconds(workers), kept_waiting_seconds(workers)
+    load = await OpenLoop(connections).run(due)
+    seconds = load.seconds * len(workers)
     assert set(load.statuses) == {200}, load.statuses
-    for name, quantile in QUANTILES.items():
-        runs[f"{name} {when}", each.name].append(load.quantile(quantile) * 1e3)
+    for name, share in QUANTILES.items():
+        runs[f"{name} {when}", each.name].append(load.quantile(share) * 1e3)
+    late = quantile(load.late, 0.99)
+    runs[f"the load's own lateness, p99 {when}", each.name].append(late * 1e3)
+    ran, waited = cpu_seconds(workers) - ran, kept_waiting_seconds(workers) - waited
+    runs[f"share of time that a worker ran, {when}", each.name].append(ran / seconds)
+    runs[f"share of time that it waited for a core, {when}", each.name].append(waited / seconds)
+    return load
 
 
-async def _connections(each: Bed) -> list[Connection]:
-    connections = await connected(each.server.port, await each.sessions(CONNECTIONS))
-    await closed_loop(connections, RUN_SECONDS / 2)
+async def _connections(each: Bed, scale: Scale) -> list[Connection]:
+    connections = await connected(each.server.port, await each.sessions(scale.connections))
+    await closed_loop(connections, scale.run_seconds / 2)
     return connections
 
 
-async def _capacity(connections: Sequence[Connection]) -> float:
-    load = await closed_loop(connections, RUN_SECONDS / 2)
+async def _capacity(connections: Sequence[Connection], scale: Scale) -> float:
+    load = await closed_loop(connections, scale.run_seconds / 2)
     return load.answered / load.seconds
 
 
-def curve() -> list[tuple[float, float, float]]:
+def curve(scale: Scale = WHOLE) -> list[tuple[float, float, float]]:
     """Share of the capacity, p50 and p99 in milliseconds: one worker, embedded store."""
 
     async def points(one: Bed) -> list[tuple[float, float, float]]:
-        connections = await _connections(one)
+        connections = await _connections(one, scale)
         told = []
         for share in CURVE:
-            capacity = await _capacity(connections)
-            load = await OpenLoop(connections).run(evenly(share * capacity, RUN_SECONDS))
+            capacity = await _capacity(connections, scale)
+            load = await OpenLoop(connections).run(evenly(share * capacity, scale.run_seconds))
             told.append((share, load.quantile(0.5) * 1e3, load.quantile(0.99) * 1e3))
+        close(connections)
         return told
 
     with bed("embedded", 1) as one:

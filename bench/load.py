@@ -7,7 +7,7 @@ import re
 import selectors
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -21,6 +21,8 @@ _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 _END_OF_HEAD = b"\r\n\r\n"
 # Longer than any deadline of the server's.
 PATIENCE = 10.0
+# Who sleeps until the very moment is late by what it takes to wake up.
+AWAKE_BEFORE = 0.0002
 
 
 class Connection(asyncio.Protocol):
@@ -88,14 +90,20 @@ class Load:
     statuses: Counter[int]
     latencies: list[float] = field(repr=False)
     """In seconds, of answers that were no 503, from when each was due."""
+    late: list[float] = field(repr=False, default_factory=list)
+    """In seconds, by how much the load itself missed the moments: a part of the latencies."""
 
     @property
     def answered(self) -> int:
         return sum(self.statuses.values())
 
     def quantile(self, share: float) -> float:
-        ordered = sorted(self.latencies)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+        return quantile(self.latencies, share)
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def play(work: Coroutine[Any, Any, T]) -> T:
@@ -112,6 +120,11 @@ async def connected(port: int, asks: Sequence[Asks]) -> list[Connection]:
         (await loop.create_connection(lambda one=one: Connection(one), "127.0.0.1", port))[1]  # type: ignore[misc]
         for one in asks
     ]
+
+
+def close(connections: Iterable[Connection]) -> None:
+    for each in connections:
+        each.close()
 
 
 async def closed_loop(connections: Sequence[Connection], seconds: float) -> Load:
@@ -132,8 +145,7 @@ async def spend(port: int, requests: Sequence[bytes], *, at_once: int) -> Load:
         return to_ask >= 0
 
     load = await _ask_all(connections, goes_on)
-    for each in connections:
-        each.close()
+    close(connections)
     return load
 
 
@@ -180,6 +192,7 @@ class OpenLoop:
         self._waiting: deque[float] = deque()
         self._statuses: Counter[int] = Counter()
         self._latencies: list[float] = []
+        self._late: list[float] = []
         self._open = 0
 
     async def run(self, due: Sequence[float]) -> Load:
@@ -189,7 +202,8 @@ class OpenLoop:
             began = time.perf_counter()
             for moment in due:
                 while (wait := began + moment - time.perf_counter()) > 0:
-                    await asyncio.sleep(wait)
+                    await asyncio.sleep(max(0, wait - AWAKE_BEFORE))
+                self._late.append(-wait)
                 self._waiting.append(began + moment)
                 self._send()
             asked_all_at = time.perf_counter()
@@ -200,6 +214,7 @@ class OpenLoop:
             seconds=max(asked_all_at - began, due[-1]),
             statuses=self._statuses,
             latencies=self._latencies,
+            late=self._late,
         )
 
     def _send(self) -> None:
@@ -224,16 +239,15 @@ class OpenLoop:
 
 
 def evenly(rate: float, seconds: float) -> list[float]:
-    return [number / rate for number in range(int(rate * seconds))]
+    return [number / rate for number in range(max(1, int(rate * seconds)))]
 
 
 def at_random(rate: float, seconds: float) -> list[float]:
     """As independent clients come: a Poisson process."""
     draw = random.Random(1)  # noqa: S311 - the same load each time
-    moments, now = [], draw.expovariate(rate)
-    while now < seconds:
+    moments = [0.0]
+    while (now := moments[-1] + draw.expovariate(rate)) < seconds:
         moments.append(now)
-        now += draw.expovariate(rate)
     return moments
 
 

@@ -15,14 +15,12 @@ KIB = 1024
 
 def cpu_seconds(pids: Iterable[int]) -> float:
     """What all threads of these processes have run for, from the scheduler's own account."""
-    return (
-        sum(
-            int(thread.read_text().split()[0])
-            for pid in pids
-            for thread in (PROC / str(pid) / "task").glob("*/schedstat")
-        )
-        / 1e9
-    )
+    return _schedstat(pids, 0)
+
+
+def kept_waiting_seconds(pids: Iterable[int]) -> float:
+    """For how long their threads could have run, had a core been free."""
+    return _schedstat(pids, 1)
 
 
 def memory_bytes(pid: int) -> int:
@@ -30,6 +28,17 @@ def memory_bytes(pid: int) -> int:
     text = (PROC / str(pid) / "smaps_rollup").read_text()
     (kib,) = (line.split()[1] for line in text.splitlines() if line.startswith("Pss:"))
     return int(kib) * KIB
+
+
+def _schedstat(pids: Iterable[int], column: int) -> float:
+    return (
+        sum(
+            int(thread.read_text().split()[column])
+            for pid in pids
+            for thread in (PROC / str(pid) / "task").glob("*/schedstat")
+        )
+        / 1e9
+    )
 
 
 def about() -> dict[str, str]:

@@ -4,84 +4,110 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from bench.beds import Bed, bed
 from bench.figures import Figure
-from bench.load import OpenLoop, closed_loop, connected, evenly, play, spend
-from bench.requests import TOKEN_PATH, Refreshes, Same, get, post, refreshing
+from bench.load import OpenLoop, close, closed_loop, connected, evenly, play, spend
+from bench.requests import TOKEN_PATH, Asks, Refreshes, Same, get, post, refreshing
+from bench.scale import Scale
 
-ROUNDS = 5
-AT_ONCE = 16
-# Of one dead token, a worker hears 60 times a minute.
-TOKENS = 200
-SECONDS = 0.5
+WHOLE = Scale(rounds=5, run_seconds=0.5, connections=16)
 LOG_INS_PER_SECOND = 50
+INTROSPECTION = "/api/oauth2/introspect"
+SECRET = "bench"  # noqa: S105 - it guards nothing
+CLIENTS = f"""[[clients]]
+client_id = "bench"
+token_endpoint_auth_method = "client_secret_post"
+client_secret_sha256 = ["{sha256(SECRET.encode()).hexdigest()}"]
+grant_types = ["client_credentials"]
+introspect = "any"
+"""
 USER = "bench-user"
 BRIEF = {"REFRESH_TOKEN_LIFETIME": "1"}
 
 Runs = dict[tuple[str, str], list[float]]
 
 
-def measure() -> list[Figure]:
+def measure(scale: Scale = WHOLE) -> list[Figure]:
     with ExitStack() as held:
-        one = held.enter_context(bed("embedded", 1))
+        file = Path(held.enter_context(TemporaryDirectory(prefix="bench-"))) / "clients.toml"
+        file.write_text(CLIENTS)
+        one = held.enter_context(bed("embedded", 1, CLIENTS_FILE=str(file)))
         brief = held.enter_context(bed("embedded", 1, **BRIEF))
         password = one.server.user(USER)
         log_in = {"grantType": "Password", "userName": USER, "password": password}
-        runs = play(_rounds(one, brief, post(TOKEN_PATH, log_in)))
+        runs = play(_rounds(one, brief, post(TOKEN_PATH, log_in), scale))
     return [Figure(name=what, unit=unit, runs=values) for (what, unit), values in runs.items()]
 
 
-async def _rounds(one: Bed, brief: Bed, log_in: bytes) -> Runs:
+async def _rounds(one: Bed, brief: Bed, log_in: bytes, scale: Scale) -> Runs:
     runs: Runs = defaultdict(list)
-    refreshes = await one.sessions(AT_ONCE)
-    expired = [refreshing(each.token) for each in await brief.sessions(TOKENS)]
+    refreshes = await one.sessions(scale.connections)
+    expired = [refreshing(each.token) for each in await brief.sessions(scale.tokens)]
+    introspections = await _introspections(one)
     await asyncio.sleep(1.1)
-    for _ in range(ROUNDS):
-        refresh = await _cpu_at_full_load(one, refreshes)
-        reused = await _spent_before_the_base(one)
+    for _ in range(scale.rounds):
+        refresh = await _cpu_at_full_load(one, refreshes, scale)
+        reused = await _spent_before_the_base(one, scale)
         gone = [*reused]
         for what, where, requests in (
             ("refusal of an expired token", brief, expired),
             ("refusal of a reused token, which ends its session", one, reused),
             ("refusal of a token of an ended session", one, gone),
         ):
-            cpu = await _cpu_of_each(where, requests, 401)
+            cpu = await _cpu_of_each(where, requests, 401, at_once=scale.connections)
             runs[f"{what}: CPU, store included", "us"].append(cpu)
             runs[f"{what} / refresh", ""].append(cpu / refresh)
-        await _cheap_reads(one, runs)
+        for what, request in introspections.items():
+            cpu = await _cpu_at_full_load(one, [Same(request)] * scale.connections, scale)
+            runs[f"introspection of {what}: CPU, store included", "us"].append(cpu)
+            runs[f"introspection of {what} / refresh", ""].append(cpu / refresh)
+        await _cheap_reads(one, runs, scale)
         runs["log-in: CPU, store included", "us"].append(
-            await _cpu_of_each(one, [log_in] * 16, 200, at_once=4)
+            await _cpu_of_each(one, [log_in] * scale.connections, 200, at_once=4)
         )
-        await _beside_log_ins(one, refreshes, log_in, runs)
+        await _beside_log_ins(one, refreshes, log_in, runs, scale)
     return runs
 
 
-async def _spent_before_the_base(one: Bed) -> list[bytes]:
-    sessions = await one.sessions(TOKENS)
+async def _introspections(one: Bed) -> dict[str, bytes]:
+    """Requests by a registered client, which proves itself with each."""
+    client = {"client_id": "bench", "client_secret": SECRET}
+    (live,), (gone,) = [await one.server.pairs(name, 1) for name in ("live", "gone")]
+    one.server.cli("sessions", "end", "--all", "gone")
+    tokens = {
+        "an active access token": live.access_token,
+        "an active refresh token": live.refresh_token,
+        "a token of an ended session": gone.access_token,
+    }
+    return {what: post(INTROSPECTION, client | {"token": each}) for what, each in tokens.items()}
+
+
+async def _spent_before_the_base(one: Bed, scale: Scale) -> list[bytes]:
+    sessions = await one.sessions(scale.tokens)
     stale = [refreshing(each.token) for each in sessions]
     for _ in range(2):
         connections = await connected(one.server.port, sessions)
         load = await closed_loop(connections, 0)
-        assert load.statuses == {200: TOKENS}, load.statuses
-        for each in connections:
-            each.close()
+        assert load.statuses == {200: scale.tokens}, load.statuses
+        close(connections)
     return stale
 
 
-async def _cpu_at_full_load(one: Bed, refreshes: Sequence[Refreshes]) -> float:
-    connections = await connected(one.server.port, refreshes)
+async def _cpu_at_full_load(one: Bed, asks: Sequence[Asks], scale: Scale) -> float:
+    connections = await connected(one.server.port, asks)
     before = one.cpu()
-    load = await closed_loop(connections, SECONDS)
+    load = await closed_loop(connections, scale.run_seconds)
     spent = one.cpu() - before
-    for each in connections:
-        each.close()
+    assert set(load.statuses) == {200}, load.statuses
+    close(connections)
     return (spent.server + spent.store) / load.answered * 1e6
 
 
-async def _cpu_of_each(
-    one: Bed, requests: Sequence[bytes], status: int, *, at_once: int = AT_ONCE
-) -> float:
+async def _cpu_of_each(one: Bed, requests: Sequence[bytes], status: int, *, at_once: int) -> float:
     before = one.cpu()
     load = await spend(one.server.port, requests, at_once=at_once)
     spent = one.cpu() - before
@@ -89,34 +115,32 @@ async def _cpu_of_each(
     return (spent.server + spent.store) / load.answered * 1e6
 
 
-async def _cheap_reads(one: Bed, runs: Runs) -> None:
+async def _cheap_reads(one: Bed, runs: Runs, scale: Scale) -> None:
     costs = {}
     for path in ("/livez", "/.well-known/jwks.json"):
-        connections = await connected(one.server.port, [Same(get(path))] * AT_ONCE)
+        connections = await connected(one.server.port, [Same(get(path))] * scale.connections)
         before = one.cpu()
-        load = await closed_loop(connections, SECONDS)
+        load = await closed_loop(connections, scale.run_seconds)
         costs[path] = (one.cpu() - before).server / load.answered * 1e6
-        for each in connections:
-            each.close()
+        close(connections)
         runs[f"GET {path}: CPU", "us"].append(costs[path])
     live, jwk_set = costs.values()
     runs["JWK Set: requests for the CPU of one to /livez", ""].append(live / jwk_set)
 
 
 async def _beside_log_ins(
-    one: Bed, refreshes: Sequence[Refreshes], log_in: bytes, runs: Runs
+    one: Bed, refreshes: Sequence[Refreshes], log_in: bytes, runs: Runs, scale: Scale
 ) -> None:
     """Refreshes at half of the capacity, alone and while people log in."""
     connections = await connected(one.server.port, refreshes)
-    load = await closed_loop(connections, SECONDS)
-    due = evenly(load.answered / load.seconds / 2, 2 * SECONDS)
+    load = await closed_loop(connections, scale.run_seconds)
+    due = evenly(load.answered / load.seconds / 2, 2 * scale.run_seconds)
     alone = await OpenLoop(connections).run(due)
     others = await connected(one.server.port, [Same(log_in)] * LOG_INS_PER_SECOND)
     beside, _ = await asyncio.gather(
         OpenLoop(connections).run(due),
-        OpenLoop(others).run(evenly(LOG_INS_PER_SECOND, 2 * SECONDS)),
+        OpenLoop(others).run(evenly(LOG_INS_PER_SECOND, 2 * scale.run_seconds)),
     )
-    for each in (*connections, *others):
-        each.close()
+    close((*connections, *others))
     runs["refresh at 50 %, p99", "ms"].append(alone.quantile(0.99) * 1e3)
     runs[f"... beside {LOG_INS_PER_SECOND} log-ins/s", "ms"].append(beside.quantile(0.99) * 1e3)

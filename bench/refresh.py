@@ -5,32 +5,26 @@ from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from bench.beds import STORES, Bed, bed
+from bench.beds import Bed, bed
 from bench.figures import Figure
 from bench.limit import Limit, Signers, signers
-from bench.load import Connection, closed_loop, connected, play
+from bench.load import Connection, close, closed_loop, connected, play
+from bench.scale import Scale
 
-CONNECTIONS = 32
-ROUNDS = 7
-LIMIT_SECONDS = 0.4
-RUN_SECONDS = 0.8
-WORKERS = (1, 2)
+WHOLE = Scale(rounds=7, run_seconds=0.8, connections=32)
 
 Runs = dict[tuple[str, str], list[float]]
 
 
-def measure(chosen: Sequence[tuple[str, int]] = ()) -> list[Figure]:
+def measure(scale: Scale = WHOLE) -> list[Figure]:
     """Of each server in turn, a run and the limit beside it, so that they see the same machine."""
     with ExitStack() as held:
-        beds = [
-            held.enter_context(bed(store, workers))
-            for store, workers in chosen or [(s, w) for s in STORES for w in WORKERS]
-        ]
+        beds = [held.enter_context(bed(store, workers)) for store, workers in scale.beds]
         limits = {
             workers: held.enter_context(signers(workers))
             for workers in sorted({each.workers for each in beds})
         }
-        runs = play(_rounds(beds, limits))
+        runs = play(_rounds(beds, limits, scale))
     units = {"ratio": "", "rate": "/s"}
     return [
         Figure(name=f"{what} ({name})", unit=units.get(what.split()[0], "us"), runs=values)
@@ -56,28 +50,35 @@ _ORDER = {
 }
 
 
-async def _rounds(beds: Sequence[Bed], limits: dict[int, Signers]) -> Runs:
+async def _rounds(beds: Sequence[Bed], limits: dict[int, Signers], scale: Scale) -> Runs:
     ready = [
-        (each, await connected(each.server.port, await each.sessions(CONNECTIONS * each.workers)))
+        (each, await connected(each.server.port, await each.sessions(count)))
         for each in beds
+        for count in [scale.connections * each.workers]
     ]
     runs: Runs = defaultdict(list)
     for _, connections in ready:
-        await closed_loop(connections, RUN_SECONDS)
-    for _ in range(ROUNDS):
+        await closed_loop(connections, scale.run_seconds)
+    for _ in range(scale.rounds):
         for each, connections in ready:
-            limit = limits[each.workers].run(LIMIT_SECONDS)
-            await _run(each, connections, limit, runs)
+            limit = limits[each.workers].run(scale.run_seconds / 2)
+            told = await _run(each, connections, limit, scale)
+            for what, value in told.items():
+                runs[what, each.name].append(value)
+    for _, connections in ready:
+        close(connections)
     return runs
 
 
-async def _run(each: Bed, connections: list[Connection], limit: Limit, runs: Runs) -> None:
+async def _run(
+    each: Bed, connections: list[Connection], limit: Limit, scale: Scale
+) -> dict[str, float]:
     own_before, before = time.process_time(), each.cpu()
-    load = await closed_loop(connections, RUN_SECONDS)
+    load = await closed_loop(connections, scale.run_seconds)
     spent, own = each.cpu() - before, time.process_time() - own_before
     assert set(load.statuses) == {200}, load.statuses
     server, store = (value / load.answered * 1e6 for value in (spent.server, spent.store))
-    told = {
+    return {
         "ratio to the limit, store included": limit.cpu_micros / (server + store),
         "ratio to the limit, server alone": limit.cpu_micros / server,
         "CPU of a refresh, store included": server + store,
@@ -88,5 +89,3 @@ async def _run(each: Bed, connections: list[Connection], limit: Limit, runs: Run
         "rate of refreshes, the limit": limit.per_second,
         "CPU of the load generator": own / load.answered * 1e6,
     }
-    for what, value in told.items():
-        runs[what, each.name].append(value)

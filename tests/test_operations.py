@@ -59,7 +59,7 @@ def long_in_use(clone: Path) -> Iterator[Server]:
     """A running server whose active key is due."""
     begun_at = datetime.now(UTC) - timedelta(days=91)
     KeysDirectory(clone / "keys").ensure_first(key_size=2048, now=begun_at)
-    server = Server(clone)
+    server = Server(clone, {"WORKERS": "1"})
     server.start()
     try:
         yield server

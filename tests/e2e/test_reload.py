@@ -19,8 +19,13 @@ ASKED = 20
 
 def published_by_all(server: Server) -> set[str]:
     """The kids that every worker publishes."""
-    answers = [httpx.get(server.url + JWK_SET).json() for _ in range(ASKED)]
+    with fresh_connections() as client:
+        answers = [client.get(server.url + JWK_SET).json() for _ in range(ASKED)]
     return set.intersection(*({key["kid"] for key in answer["keys"]} for answer in answers))
+
+
+def fresh_connections() -> httpx.Client:
+    return httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
 
 
 def test_on_sighup_all_workers_follow_the_keyset_and_a_broken_one_breaks_nothing(
@@ -69,7 +74,8 @@ def status_for(server: Server, client_id: str) -> set[int]:
     """What all workers answer a client."""
     form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": "secret"}
     url = f"{server.url}/api/oauth2/token"
-    return {httpx.post(url, data=form).status_code for _ in range(ASKED)}
+    with fresh_connections() as client:
+        return {client.post(url, data=form).status_code for _ in range(ASKED)}
 
 
 def test_all_workers_follow_the_clients_file_and_a_broken_one_breaks_nothing(

@@ -64,14 +64,15 @@ def processes_in_proc() -> Iterator[Process]:
         # Each may end while it is looked at.
         with suppress(OSError):
             if folder.name.isdigit():
-                state, parent, *_ = (folder / "stat").read_text().rpartition(")")[2].split()
-                command_line = (folder / "cmdline").read_text(errors="replace").replace("\0", " ")
-                yield Process(
-                    pid=int(folder.name),
-                    parent=int(parent),
-                    state=state,
-                    command_line=command_line,
-                )
+                yield process_in_proc(int(folder.name))
+
+
+def process_in_proc(pid: int) -> Process:
+    """Raises: OSError, where it is gone."""
+    folder = PROC / str(pid)
+    state, parent, *_ = (folder / "stat").read_text().rpartition(")")[2].split()
+    command_line = (folder / "cmdline").read_text(errors="replace").replace("\0", " ")
+    return Process(pid=pid, parent=int(parent), state=state, command_line=command_line)
 
 
 def processes_that_ps_tells() -> Iterator[Process]:
@@ -91,7 +92,17 @@ def processes_that_ps_tells() -> Iterator[Process]:
 
 def is_alive(*pids: int) -> bool:
     """Whether any of them is."""
-    return any(each.is_alive and each.pid in pids for each in processes())
+    if not HAS_PROC:
+        return any(each.is_alive and each.pid in pids for each in processes())
+    # Asked over and over: not of all that this machine runs.
+    return any(map(is_alive_in_proc, pids))
+
+
+def is_alive_in_proc(pid: int) -> bool:
+    try:
+        return process_in_proc(pid).is_alive
+    except OSError:
+        return False
 
 
 def children_of(pid: int, *, whose_command_line_has: str = "") -> list[int]:

@@ -1,6 +1,7 @@
 """RSA keys between the forms that are needed: to sign with, to verify with, to publish."""
 
 from dataclasses import dataclass, field
+from math import lcm
 
 from cryptography.hazmat.primitives.asymmetric.rsa import (
     RSAPrivateKey,
@@ -69,6 +70,24 @@ def verifying_key(public: PublicKey) -> RSAPublicKey:
 
 def is_half_of(private: RSAPrivateKey, public: PublicKey) -> bool:
     return numbers_of(private.public_key()) == (public.n, public.e)
+
+
+def is_whole(private: RSAPrivateKey) -> bool:
+    """Whether its numbers belong together (RFC 8017 §3.2).
+
+    That p and q are primes is not looked at: where the modulus is that of a key pair which was
+    made, or checked, before, nothing but its two primes makes it up.
+    """
+    key = private.private_numbers()
+    n, e = key.public_numbers.n, key.public_numbers.e
+    return (
+        key.p > 1 < key.q
+        and key.p * key.q == n
+        and e * key.d % lcm(key.p - 1, key.q - 1) == 1
+        and key.dmp1 == key.d % (key.p - 1)
+        and key.dmq1 == key.d % (key.q - 1)
+        and key.iqmp * key.q % key.p == 1
+    )
 
 
 def thumbprint(public: PublicKey) -> str:

@@ -1,0 +1,96 @@
+"""`make bench`, with numbers too small for figures: it measures what it says, and writes it."""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from bench import latency, paths, refresh
+from bench.__main__ import main, write
+from bench.figures import Figure
+from bench.machine import PROC, about
+from bench.scale import Scale
+
+pytestmark = pytest.mark.skipif(
+    not (PROC / "self" / "schedstat").exists(), reason="Linux alone tells what a thread has run"
+)
+
+TINY = Scale(rounds=1, run_seconds=0.05, connections=4, tokens=4, beds=[("embedded", 1)])
+
+
+def by_name(figures: Sequence[Figure]) -> dict[str, float]:
+    """What one round comes to."""
+    for each in figures:
+        assert len(each.runs) == TINY.rounds
+        assert math.isfinite(each.median)
+        assert each.name in each.told()
+    return {each.name: each.median for each in figures}
+
+
+def test_a_refresh_costs_more_than_its_rsa_and_the_page_begins_with_the_ratio(
+    tmp_path: Path,
+) -> None:
+    figures = refresh.measure(TINY)
+    told = by_name(figures)
+    assert figures[0].name.startswith("ratio to the limit")
+    for name, value in told.items():
+        assert 0.05 < value < 1.5 if name.startswith("ratio") else value > 0, name
+    whole, server, store = (
+        told[f"CPU of a refresh, {part} (embedded, 1 worker)"]
+        for part in ("store included", "server alone", "store alone")
+    )
+    assert whole == pytest.approx(server + store)
+    is_written(tmp_path, figures)
+
+
+def is_written(folder: Path, figures: Sequence[Figure]) -> None:
+    machine, curve = about(), [(0.5, 1.0, 2.0), (0.8, 2.0, 4.0)]
+    write(folder, machine, {"refresh": figures}, curve)
+    written = json.loads((folder / "bench.json").read_text())
+    assert written["machine"] == machine
+    assert [each["name"] for each in written["parts"]["refresh"]] == [
+        each.name for each in figures
+    ]
+    drawn = ET.fromstring((folder / "latency-and-cost.svg").read_text())  # noqa: S314 - ours
+    assert "the limit" in set(drawn.itertext())
+
+
+def test_latencies_rise_from_quantile_to_quantile_and_the_loads_own_lateness_is_told() -> None:
+    told = by_name(latency.measure(TINY))
+    for when in ("at 50% of capacity", "at 80% of capacity", "at 80%, at random moments"):
+        p50, p99, most = (
+            told[f"{name} {when} (embedded, 1 worker)"] for name in ("p50", "p99", "p99.9")
+        )
+        assert 0.1 < p50 <= p99 <= most < 10_000
+        assert told[f"the load's own lateness, p99 {when} (embedded, 1 worker)"] >= 0
+        assert told[f"share of time that a worker ran, {when} (embedded, 1 worker)"] > 0
+        assert told[f"share of time that it waited for a core, {when} (embedded, 1 worker)"] >= 0
+    assert told["ratio of p99 at 80% of capacity to the limit's cost (embedded, 1 worker)"] > 1
+
+
+def test_every_other_kind_of_request_has_a_cost() -> None:
+    told = by_name(paths.measure(TINY))
+    for what in (
+        *("refusal of an expired token", "refusal of a reused token, which ends its session"),
+        *(
+            "introspection of an active access token",
+            "introspection of a token of an ended session",
+        ),
+        *("log-in", "GET /.well-known/jwks.json"),
+    ):
+        assert any(name.startswith(f"{what}: CPU") for name in told), what
+    assert all(value > 0 for value in told.values())
+    log_in, refused = (
+        told[f"{what}: CPU, store included"] for what in ("log-in", "refusal of an expired token")
+    )
+    assert log_in > refused
+
+
+def test_a_part_that_does_not_exist_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["refresh", "speed"])
+    assert end.value.code == 2
+    assert capsys.readouterr().err.startswith("error: no such part: speed\nhint: refresh, ")
