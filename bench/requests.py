@@ -1,7 +1,8 @@
 """What is asked: one class for each kind of request, and the sessions that they refresh."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 from urllib.parse import urlencode
 
@@ -45,6 +46,20 @@ class Refreshes:
             found = _REFRESH_TOKEN.search(answer)
             assert found
             self._token = found[1]
+
+
+class Turns:
+    """Several sessions, each refreshed in its turn."""
+
+    def __init__(self, sessions: Sequence[Refreshes]) -> None:
+        self._sessions = deque(sessions)
+
+    def next(self) -> bytes:
+        return self._sessions[0].next()
+
+    def take(self, status: int, answer: bytes) -> None:
+        self._sessions[0].take(status, answer)
+        self._sessions.rotate(-1)
 
 
 class Same:

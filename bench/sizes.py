@@ -17,7 +17,6 @@ from token_server.tokens.model import Kid, NewSession, Policy, Session, Subject
 SESSIONS = 100_000
 AT_ONCE = 500
 CONNECTIONS = 64
-ROUNDS = 5
 DAYS = timedelta(days=14)
 POLICY = Policy(
     access_token_lifetime=timedelta(minutes=15),
@@ -37,28 +36,26 @@ def measure() -> list[Figure]:
 async def _with_many_sessions(two: Bed) -> list[Figure]:
     connections = await connected(two.server.port, await two.sessions(CONNECTIONS))
     await closed_loop(connections, 1)
-
-    async def store_cpu_of_a_refresh() -> float:
-        before = two.cpu()
-        load = await closed_loop(connections, 0.5)
-        return (two.cpu() - before).store / load.answered * 1e6
-
-    few = [await store_cpu_of_a_refresh() for _ in range(ROUNDS)]
     memory = [memory_bytes(pid) / 2**20 for pid in two.worker_pids()]
-    size = await _begin_many(two)
-    many = [await store_cpu_of_a_refresh() for _ in range(ROUNDS)]
+    before = await memory_used(two)
+    await begin_many(two, SESSIONS)
+    size = (await memory_used(two) - before) / SESSIONS
     return [
         Figure(name="memory of a worker (proportional share)", unit="MiB", runs=memory),
         Figure(name=f"store's memory of a session, over {SESSIONS}", unit="bytes", runs=[size]),
         Figure(name="... of a million sessions", unit="MB", runs=[size * 1e6 / 1e6]),
-        Figure(name="CPU of a refresh in the store, with few sessions", unit="us", runs=few),
-        Figure(name=f"... with {SESSIONS} sessions", unit="us", runs=many),
     ]
 
 
-async def _begin_many(two: Bed) -> float:
-    """Bytes that the store takes for each, its subject's record included."""
-    async with connect(f"unix://{two.server.store_socket}") as client:
+async def memory_used(of: Bed) -> int:
+    """Bytes, by the store's own account."""
+    async with connect(f"unix://{of.server.store_socket}") as client:
+        return int((await client.info("memory"))["used_memory"])
+
+
+async def begin_many(of: Bed, count: int) -> None:
+    """Sessions of a subject each, past the server."""
+    async with connect(f"unix://{of.server.store_socket}") as client:
         engine = Engine(client, waits_for_fsync=False)
         sessions = Sessions(engine, StoreMemory(engine, await load_secret(engine)), keep=DAYS)
         ids = RandomIds()
@@ -76,8 +73,5 @@ async def _begin_many(two: Bed) -> float:
             )
             assert isinstance(begun, Session)
 
-        before = (await client.info("memory"))["used_memory"]
-        for first in range(0, SESSIONS, AT_ONCE):
-            await asyncio.gather(*(begin(first + at) for at in range(AT_ONCE)))
-        after = (await client.info("memory"))["used_memory"]
-    return float(after - before) / SESSIONS
+        for first in range(0, count, AT_ONCE):
+            await asyncio.gather(*map(begin, range(first, min(first + AT_ONCE, count))))

@@ -155,13 +155,15 @@ async def test_our_own_retry_of_a_recovery_and_of_a_reuse_says_the_same_again(
     assert await desk.show(session, 1, clock(), attempt) == Reused()
 
 
+@pytest.mark.parametrize("shown", [7, 2**31 - 2], ids=["seven", "the last that is read"])
 async def test_a_generation_above_the_stores_own_rolls_the_session_forward(
-    desk: Desk, clock: MovableClock
+    desk: Desk, clock: MovableClock, shown: int
 ) -> None:
     session = await desk.begin(clock())
-    rolled = await desk.show(session, 7, clock())
+    rolled = await desk.show(session, shown, clock())
     assert outcome_of(rolled) is Outcome.ROLLED_FORWARD
-    assert (session_of(rolled).generation, session_of(rolled).base) == (8, 7)
+    assert (session_of(rolled).generation, session_of(rolled).base) == (shown + 1, shown)
+    assert outcome_of(await desk.show(session, shown, clock())) is Outcome.REPEATED
 
 
 async def test_a_clock_that_stepped_back_takes_no_grace_away(

@@ -151,6 +151,12 @@ def test_a_member_of_another_type_or_range_is_refused(name: str, value: object) 
         read_refresh(REFRESH | {name: value})
 
 
+def test_a_generation_that_the_store_could_not_keep_is_refused() -> None:
+    for generation, refusal in ((2**31 - 2, TokenForged), (2**31 - 1, TokenMalformed)):
+        with pytest.raises(refusal):
+            read_refresh(REFRESH | {"generation": generation})
+
+
 @pytest.mark.parametrize("name", sorted(REFRESH))
 def test_a_member_that_is_missing_is_refused(name: str) -> None:
     with pytest.raises(TokenMalformed):
