@@ -88,21 +88,29 @@ class Load:
     statuses: Counter[int]
     latencies: list[float] = field(repr=False)
     """In seconds, of answers that were no 503, from when each was due."""
+    refused_after: list[float] = field(default_factory=list, repr=False)
+    """The same, of those that were."""
 
     @property
     def answered(self) -> int:
         return sum(self.statuses.values())
 
     def quantile(self, share: float) -> float:
-        ordered = sorted(self.latencies)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+        return quantile(self.latencies, share)
 
 
-def play(work: Coroutine[Any, Any, T]) -> T:
-    """Run it on a loop whose timers are exact: epoll would round them to a millisecond."""
-    with asyncio.Runner(
-        loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())
-    ) as runner:
+def quantile(values: Sequence[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def play(work: Coroutine[Any, Any, T], *, exactly: bool = True) -> T:
+    """Run it on a loop whose timers are exact: epoll would round them to a millisecond.
+
+    Not exactly: where connections are so many that select would take the server's core from it.
+    """
+    selector = selectors.SelectSelector if exactly else selectors.DefaultSelector
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selector())) as runner:
         return runner.run(work)
 
 
@@ -180,6 +188,7 @@ class OpenLoop:
         self._waiting: deque[float] = deque()
         self._statuses: Counter[int] = Counter()
         self._latencies: list[float] = []
+        self._refused_after: list[float] = []
         self._open = 0
 
     async def run(self, due: Sequence[float]) -> Load:
@@ -200,6 +209,7 @@ class OpenLoop:
             seconds=max(asked_all_at - began, due[-1]),
             statuses=self._statuses,
             latencies=self._latencies,
+            refused_after=self._refused_after,
         )
 
     def _send(self) -> None:
@@ -214,8 +224,8 @@ class OpenLoop:
         def answered(status: int, _: bytes) -> None:
             self._open -= 1
             self._statuses[status] += 1
-            if status != 503:
-                self._latencies.append(time.perf_counter() - counts_from)
+            noted = self._refused_after if status == 503 else self._latencies
+            noted.append(time.perf_counter() - counts_from)
             self._idle.append(connection)
             self._send()
 
