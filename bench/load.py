@@ -92,6 +92,8 @@ class Load:
     """In seconds, of answers that were no 503, from when each was due."""
     late: list[float] = field(repr=False, default_factory=list)
     """In seconds, by how much the load itself missed the moments: a part of the latencies."""
+    refused_after: list[float] = field(default_factory=list, repr=False)
+    """The same, of those that were."""
 
     @property
     def answered(self) -> int:
@@ -106,11 +108,13 @@ def quantile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def play(work: Coroutine[Any, Any, T]) -> T:
-    """Run it on a loop whose timers are exact: epoll would round them to a millisecond."""
-    with asyncio.Runner(
-        loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())
-    ) as runner:
+def play(work: Coroutine[Any, Any, T], *, exactly: bool = True) -> T:
+    """Run it on a loop whose timers are exact: epoll would round them to a millisecond.
+
+    Not exactly: where connections are so many that select would take the server's core from it.
+    """
+    selector = selectors.SelectSelector if exactly else selectors.DefaultSelector
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selector())) as runner:
         return runner.run(work)
 
 
@@ -193,6 +197,7 @@ class OpenLoop:
         self._statuses: Counter[int] = Counter()
         self._latencies: list[float] = []
         self._late: list[float] = []
+        self._refused_after: list[float] = []
         self._open = 0
 
     async def run(self, due: Sequence[float]) -> Load:
@@ -215,6 +220,7 @@ class OpenLoop:
             statuses=self._statuses,
             latencies=self._latencies,
             late=self._late,
+            refused_after=self._refused_after,
         )
 
     def _send(self) -> None:
@@ -229,8 +235,8 @@ class OpenLoop:
         def answered(status: int, _: bytes) -> None:
             self._open -= 1
             self._statuses[status] += 1
-            if status != 503:
-                self._latencies.append(time.perf_counter() - counts_from)
+            noted = self._refused_after if status == 503 else self._latencies
+            noted.append(time.perf_counter() - counts_from)
             self._idle.append(connection)
             self._send()
 

@@ -10,6 +10,7 @@ import pytest
 from argon2 import PasswordHasher
 from support.accounts import WatchedHasher
 
+from token_server.accounts import passwords as passwords_module
 from token_server.accounts.passwords import (
     LONGEST_PASSWORD,
     NICENESS,
@@ -133,6 +134,20 @@ async def test_of_200_at_once_two_run_four_wait_and_the_rest_is_refused(
     assert outcomes[:6] == [True] * 6
     assert all(isinstance(outcome, Overloaded) for outcome in outcomes[6:])
     assert hasher.most_at_once == 2
+
+
+async def test_who_has_waited_for_too_long_costs_nothing_more(
+    passwords: Passwords, hasher: WatchedHasher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hasher.gate.clear()
+    asked = [asyncio.create_task(passwords.verify(None, "x")) for _ in range(6)]
+    await until(lambda: hasher.running == 2)
+    monkeypatch.setattr(passwords_module, "LONGEST_WAIT_SECONDS", -1)
+    hasher.gate.set()
+    outcomes = await asyncio.gather(*asked, return_exceptions=True)
+    assert outcomes[:2] == [False] * 2
+    assert [type(outcome) for outcome in outcomes[2:]] == [Overloaded] * 4
+    assert len(hasher.verified) == 2
 
 
 async def test_places_come_back_after_a_rush(passwords: Passwords, hasher: WatchedHasher) -> None:

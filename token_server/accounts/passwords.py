@@ -9,6 +9,7 @@ import os
 import secrets
 import sys
 import threading
+import time
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +35,8 @@ def recommended_hasher() -> PasswordHasher:
 
 
 NICENESS = 15
+LONGEST_WAIT_SECONDS = 5.0
+"""For a thread: nobody waits for longer, and whoever asked again would be served twice."""
 
 
 class Passwords:
@@ -80,7 +83,7 @@ class Passwords:
     async def _in_a_slot(self, work: Callable[[], T]) -> T:
         if not self._places.acquire(blocking=False):
             raise Overloaded
-        job = self._threads.submit(work)
+        job = self._threads.submit(_unless_late, work, time.monotonic())
         # By the job, not by its caller: a cancelled caller's job may still be running, and holds
         # its thread and its memory until it is done. One that still waits ends at once.
         job.add_done_callback(lambda _: self._places.release())
@@ -100,6 +103,12 @@ class Passwords:
         except VerificationError as no_memory:
             # Not a wrong password: nobody may be told so, or be locked out for it.
             raise Overloaded from no_memory
+
+
+def _unless_late(work: Callable[[], T], asked_at: float) -> T:
+    if time.monotonic() - asked_at > LONGEST_WAIT_SECONDS:
+        raise Overloaded
+    return work()
 
 
 def _give_way() -> None:
