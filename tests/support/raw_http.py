@@ -54,9 +54,16 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @contextmanager
-def serving(protocol: type[Hardened]) -> Iterator[int]:
+def serving(protocol: type[Hardened], *, keep_alive_seconds: int = 5) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(echo, http=protocol, ws="none", lifespan="off", log_config=None)
+        config = uvicorn.Config(
+            echo,
+            http=protocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            timeout_keep_alive=keep_alive_seconds,
+        )
         server = uvicorn.Server(config)
 
         def run() -> None:

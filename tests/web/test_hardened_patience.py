@@ -4,13 +4,19 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from support.raw_http import CHUNKED, connect, get, post, read_answer, rest_of, serving
+from support.raw_http import CHUNKED, SAID, connect, get, post, read_answer, rest_of, serving
 
 from token_server.web.hardened import Hardened
 
 
 class Impatient(Hardened):
     RECEIVE_SECONDS = 0.2
+
+
+@pytest.fixture(scope="module")
+def short_kept_port() -> Iterator[int]:
+    with serving(Hardened, keep_alive_seconds=1) as port:
+        yield port
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +79,25 @@ def test_an_idle_connection_outlives_the_time_of_a_request(impatient_port: int) 
         assert rest_of(witness) == b""  # it waited for as long as a request may take
         connection.sendall(get(b"Host: a"))
         assert read_answer(connection)[1]["path"] == "/"
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        (post(b"Content-Length: 3", path=b"/deaf"), b"a=b"),
+        (post(CHUNKED, path=b"/deaf"), SAID),
+        (post(b"Content-Length: 0"), b""),
+    ],
+    ids=["body after its answer", "chunks after their answer", "answered last"],
+)
+def test_an_idle_connection_is_closed_in_the_end(
+    short_kept_port: int, head: bytes, body: bytes
+) -> None:
+    with connect(short_kept_port) as connection:
+        connection.sendall(head)
+        read_answer(connection)
+        connection.sendall(body)
+        assert rest_of(connection) == b""
 
 
 def test_time_in_which_the_server_did_not_read_is_not_held_against_the_client(

@@ -1,6 +1,6 @@
-"""Where the body of a request ends, for a parser that takes over."""
+"""For whom a request is, and where its body ends: told from its head in one way only."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 
 def framing_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
@@ -11,3 +11,13 @@ def framing_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
         if name in (b"content-length", b"transfer-encoding")
     ]
     return b"".join([b"POST / HTTP/1.1\r\n", *lines, b"\r\n"])
+
+
+def is_framed(headers: Collection[tuple[bytes, bytes]], version: str) -> bool:
+    """Whether it has one Host, and a body whose end nobody can take for another."""
+    # RFC 9112 §3.2.
+    hosts = [value for name, value in headers if name == b"host"]
+    # RFC 9112 §6.1: a coding that is not understood, or one in HTTP/1.0, hides where the body
+    # ends.
+    codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
+    return len(hosts) == 1 and (not codings or (codings == [b"chunked"] and version == "1.1"))

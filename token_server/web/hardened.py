@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from token_server.web.answering import Cycle, closing_unless_read, farewell, overloaded
-from token_server.web.framing import framing_of
+from token_server.web.framing import framing_of, is_framed
 from token_server.web.overload import Crowd, Turn
 from token_server.web.patience import Patience
 from token_server.web.wire import IS_GONE, TURN
@@ -62,6 +62,7 @@ class Hardened(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._stage = Stage.IDLE
         self._is_turned_away = False
+        self._turned_away_method, self._is_kept = b"", True
         self._head_bytes = 0
         self._swallowed_bytes = 0
         self._idle = Patience(
@@ -137,6 +138,9 @@ class Hardened(HttpToolsProtocol):
         self._stage = Stage.BODY
         if self._has_too_much_to_do():
             self._is_turned_away = True
+            # Now: the successor of a parser (see _feed) knows of neither.
+            self._turned_away_method = self.parser.get_method()
+            self._is_kept = self.parser.should_keep_alive()
             return
         self._complete_scope()
         app = self.config.loaded_app
@@ -156,6 +160,8 @@ class Hardened(HttpToolsProtocol):
         else:
             self.cycle.scope[TURN].is_waited_for()  # type: ignore[literal-required]
             super().on_message_complete()
+            if self.cycle.response_complete:
+                self._idle.begin()  # What came after the answer had stopped it.
         self._stage = Stage.IDLE
         self._swallowed_bytes = 0
         self._receiving.stop()
@@ -216,8 +222,8 @@ class Hardened(HttpToolsProtocol):
         if self.flow.write_paused:
             self.transport.abort()  # Who asks on, and reads no answer, would fill our memory.
             return
-        self.transport.write(overloaded(self.parser.get_method()))
-        if not self.parser.should_keep_alive():
+        self.transport.write(overloaded(self._turned_away_method))
+        if not self._is_kept:
             self.transport.close()
         self.on_response_complete()
 
@@ -261,18 +267,12 @@ class Hardened(HttpToolsProtocol):
             raise Unreadable(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
     def _check_head(self) -> None:
-        version = self.parser.get_http_version()
+        version, method = self.parser.get_http_version(), self.parser.get_method()
         if version not in HTTP_VERSIONS:
             raise Unreadable(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
-        if self.parser.get_method() == b"CONNECT":
+        if method == b"CONNECT":
             raise Unreadable(HTTPStatus.NOT_IMPLEMENTED)
-        # RFC 9112 §3.2.
-        hosts = [value for name, value in self.headers if name == b"host"]
-        # RFC 9112 §6.1: a coding that is not understood, or one in HTTP/1.0, hides where the
-        # body ends.
-        codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
-        framed = not codings or (codings == [b"chunked"] and version == "1.1")
-        if len(hosts) != 1 or not framed or len(self.pipeline) >= self.MAX_PIPELINED:
+        if not is_framed(self.headers, version) or len(self.pipeline) >= self.MAX_PIPELINED:
             raise Unreadable(HTTPStatus.BAD_REQUEST)
 
     def _reject(self, status: HTTPStatus) -> None:
