@@ -31,6 +31,8 @@ LONGEST_THAT_COUNTS = 0.01
 MOST_IN_A_TURN = 64
 # As asyncio has it: who has no file descriptor left tries again after so long.
 NO_ROOM_FOR = 1.0
+# Of a worker that leaves: longer than they take, and who never ends one holds up nothing else.
+HANDSHAKES_END_WITHIN = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -65,8 +67,8 @@ class Acceptor:
         self._leave()
         self._listener.close()
         if self._opening:
-            # All but TLS handshakes are over after a turn of the loop.
-            await asyncio.wait(self._opening, timeout=LOOKS_AGAIN_AFTER)
+            # Whose TLS handshake has begun counts as taken.
+            await asyncio.wait(self._opening, timeout=HANDSHAKES_END_WITHIN)
         for each in self._opening:
             each.cancel()
 

@@ -10,6 +10,7 @@ from ssl import SSLContext
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn._types import ASGI3Application
 
 from token_server.process.accepting import Acceptor
 from token_server.process.tally import Seat
@@ -92,11 +93,25 @@ class HttpServer(uvicorn.Server):
 
 
 class _Connection(Hardened):
-    """Tells when it is lost."""
+    """Tells when it is lost; and may ask once, however soon after it the server leaves."""
 
     def __init__(self, server: HttpServer, on_lost: Callable[[], None]) -> None:
         super().__init__(server.config, server.server_state, {})
         self._on_lost = on_lost
+        self._is_last = False
+
+    def shutdown(self) -> None:
+        if self.cycle is None and not self._is_last:
+            # Its request may be on its way: no client knows that it can ask again.
+            self._is_last = True
+            self.loop.call_later(FAREWELL_SECONDS, self.shutdown)
+        else:
+            super().shutdown()
+
+    def _begin(self, app: ASGI3Application) -> None:
+        super()._begin(app)
+        if self._is_last:
+            self.cycle.keep_alive = False
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
