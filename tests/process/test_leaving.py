@@ -94,15 +94,21 @@ def test_a_handshake_that_was_begun_is_ended(listener: socket.socket, tmp_path: 
             await leave(server, listener)
             await asyncio.sleep(A_ROUND_TRIP)  # As clients do that are not next door.
             while not is_done(tls):
-                heard.write(await reader.read(65536))
+                heard.write(await more(reader))
             tls.write(QUESTION)
             writer.write(said.read())
             while not (answer := answer_in(tls)):
-                heard.write(await reader.read(65536))
+                heard.write(await more(reader))
             assert answer.startswith(b"HTTP/1.1 200 ")
             writer.close()
 
     play(scene)
+
+
+async def more(reader: asyncio.StreamReader) -> bytes:
+    part = await reader.read(65536)
+    assert part, "cut off"
+    return part
 
 
 def is_done(tls: ssl.SSLObject) -> bool:
