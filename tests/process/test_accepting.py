@@ -108,14 +108,31 @@ def test_nobody_leaves_a_connection_to_a_worker_that_takes_none(listener: socket
 
 
 def test_what_waits_when_a_worker_leaves_waits_for_another(listener: socket.socket) -> None:
+    tally = Tally.of(2)
+
     async def scene() -> None:
-        worker = Worker(listener, Tally.of(1))
+        worker = Worker(listener, tally)
         worker.start()
-        await worker.end()
+        tally.seat(1).note(held=0, taken=0)
         (client,) = ask(listener)
+        await worker.end()
+        assert worker.kept == []
         listener.settimeout(5)
         with client, listener.accept()[0] as accepted:
             assert accepted.getpeername() == client.getsockname()
+
+    play(scene)
+
+
+def test_what_waits_when_the_last_worker_leaves_is_taken(listener: socket.socket) -> None:
+    async def scene() -> None:
+        worker = Worker(listener, Tally.of(2))
+        worker.start()
+        clients = ask(listener, 100)
+        await worker.end()
+        assert len(worker.kept) == len(clients)
+        for each in clients:
+            each.close()
 
     play(scene)
 

@@ -15,6 +15,7 @@ from functools import partial
 
 import structlog
 
+from token_server.process.sockets import BACKLOG
 from token_server.process.tally import Seat
 
 OpenConnection = Callable[[socket.socket, Callable[[], None]], Awaitable[None]]
@@ -62,9 +63,13 @@ class Acceptor:
         self._resume()
 
     async def close(self) -> None:
-        """Take no more; what waits is for the others, and for who comes in our place."""
+        """Take no more; what waits is for the others, or else for us, who leave last."""
         self._pause()
         self._leave()
+        if not self._seat.others():
+            with suppress(OSError):
+                for _ in range(BACKLOG):
+                    self._begin(self._listener.accept()[0])
         self._listener.close()
         if self._opening:
             # Whose TLS handshake has begun counts as taken.
