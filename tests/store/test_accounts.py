@@ -233,16 +233,6 @@ async def test_how_long_an_end_is_remembered_never_shrinks(
     assert longest - timedelta(seconds=30) < kept <= longest
 
 
-async def test_a_server_whose_clock_is_years_behind_disables_for_good(
-    accounts: Accounts, desk: Desk, clock: MovableClock
-) -> None:
-    """Else the store would drop at once, by its own clock, what it is to remember."""
-    await accounts.add(an_account())
-    session = await desk.begin(clock())
-    await accounts.disable(ALICE, at=clock() - timedelta(days=4000))
-    assert await desk.show(session, 0, clock()) == Ended(because=EndReason.ALL_ENDED)
-
-
 async def test_of_log_ins_and_disabling_at_once_no_session_survives(
     accounts: Accounts, desk: Desk, clock: MovableClock
 ) -> None:

@@ -5,11 +5,13 @@ from datetime import datetime, timedelta
 
 import pytest
 from redis.asyncio import Redis
+from support.accounts import an_account
 from support.moments import MovableClock
 from support.sessions import ALICE, KID, POLICY, Desk, outcome_of, sessions_on
 from support.stepped import Stepped, SteppedEngine
 
 from token_server.store import names
+from token_server.store.accounts import Accounts
 from token_server.store.engine import Engine
 from token_server.store.key_expiries import StoredKeyExpiries
 from token_server.store.sessions import SessionEnds
@@ -93,6 +95,17 @@ async def test_the_record_outlives_what_was_refreshed_just_before_the_end(
     await ending.finish()
     lives_until = await redis.pexpiretime(names.session(ALICE, session.sid))
     assert await redis.pexpiretime(names.subject_record(ALICE)) >= lives_until
+
+
+async def test_a_server_whose_clock_is_years_behind_ends_sessions_for_good(
+    desk: Desk, redis: Redis, clock: MovableClock
+) -> None:
+    """Else the store would drop at once, by its own clock, what it is to remember."""
+    accounts = Accounts(Engine(redis, waits_for_fsync=False), keep=MINUTE)
+    await accounts.add(an_account())
+    session = await desk.begin(clock())
+    await accounts.disable(ALICE, at=clock() - timedelta(days=4000))
+    assert await desk.show(session, 0, clock()) == Ended(because=EndReason.ALL_ENDED)
 
 
 async def test_what_the_layout_before_kept_of_a_subject_is_in_nobodys_way(
