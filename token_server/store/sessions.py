@@ -1,4 +1,4 @@
-"""Sessions in the store: each method one script or one command, one round trip."""
+"""Sessions in the store: one script or one command, one round trip; only ending all is more."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
