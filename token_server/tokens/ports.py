@@ -185,7 +185,7 @@ class SessionStore(Protocol):
         Raises: StoreMemoryLost.
         """
 
-    async def end_all(self, subject: Subject, *, now: datetime) -> None:
+    async def end_all(self, subject: Subject) -> None:
         """End every session that the subject has, in constant time."""
 
 
@@ -210,7 +210,7 @@ class AccountStore(Protocol):
 
     async def enable(self, name: Subject, *, at: datetime) -> bool: ...
 
-    async def remove(self, name: Subject, *, at: datetime) -> bool:
+    async def remove(self, name: Subject) -> bool:
         """Forget the account and end all its sessions, in one step."""
 
 
