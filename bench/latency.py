@@ -1,10 +1,11 @@
 """Latency, with requests that come on time whatever the answers take, and under overload."""
 
 from collections import defaultdict
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import truediv
 
 from bench.beds import Bed, bed
 from bench.figures import Figure
@@ -145,36 +146,42 @@ async def _overload(one: Bed) -> list[Figure]:
         crowd.append(await _crowded(one, connections, full[-1].rate, OVERLOAD_SECONDS))
         memory.append(memory_bytes(worker))
         full.append(await _at_full_load(one, few))
-    beside = [(before.rate + after.rate) / 2 for before, after in pairwise(full)]
-    beside_per_cpu = [(before.per_cpu + after.per_cpu) / 2 for before, after in pairwise(full)]
-    loads = [each.load for each in crowd]
-    told = {
-        ("offered / capacity", ""): [
-            each.load.answered / each.load.seconds / rate
-            for each, rate in zip(crowd, beside, strict=True)
-        ],
-        ("turned away / offered", ""): [each.statuses[503] / each.answered for each in loads],
-        ("goodput / capacity, for the same CPU", ""): [
-            each.per_cpu / rate for each, rate in zip(crowd, beside_per_cpu, strict=True)
-        ],
-        ("goodput / capacity", ""): [
-            each.rate / rate for each, rate in zip(crowd, beside, strict=True)
-        ],
-        ("served", "/s"): [each.rate for each in crowd],
-        ("capacity, before and after", "/s"): [each.rate for each in full],
-        ("p50 of what was served", "ms"): [each.quantile(0.5) * 1e3 for each in loads],
-        ("p99 of what was served", "ms"): [each.quantile(0.99) * 1e3 for each in loads],
-        ("p99 of what was turned away", "ms"): [
-            quantile(each.refused_after, 0.99) * 1e3 for each in loads
-        ],
-        ("worker's memory after / before", ""): [
-            after / before for before, after in pairwise(memory)
-        ],
-    }
+    return [*_goodput(full, crowd), *_waiting([each.load for each in crowd], memory)]
+
+
+def _goodput(full: "Sequence[_Served]", crowd: "Sequence[_Served]") -> list[Figure]:
+    """Beside what was served at full load right before and after."""
+    rates = [(before.rate + after.rate) / 2 for before, after in pairwise(full)]
+    per_cpu = [(before.per_cpu + after.per_cpu) / 2 for before, after in pairwise(full)]
+    offered = [each.load.answered / each.load.seconds for each in crowd]
+    refused = [each.load.statuses[503] / each.load.answered for each in crowd]
     return [
-        Figure(name=f"overload for {OVERLOAD_SECONDS:.0f} s: {what}", unit=unit, runs=runs)
-        for (what, unit), runs in told.items()
+        _overloaded("offered / capacity", "", map(truediv, offered, rates)),
+        _overloaded("turned away / offered", "", refused),
+        _overloaded(
+            "goodput / capacity, for the same CPU",
+            "",
+            map(truediv, (each.per_cpu for each in crowd), per_cpu),
+        ),
+        _overloaded("goodput / capacity", "", map(truediv, (each.rate for each in crowd), rates)),
+        _overloaded("served", "/s", (each.rate for each in crowd)),
+        _overloaded("capacity, before and after", "/s", (each.rate for each in full)),
     ]
+
+
+def _waiting(loads: Sequence[Load], memory: Sequence[int]) -> list[Figure]:
+    refused = (quantile(each.refused_after, 0.99) * 1e3 for each in loads)
+    grown = (after / before for before, after in pairwise(memory))
+    return [
+        _overloaded("p50 of what was served", "ms", (each.quantile(0.5) * 1e3 for each in loads)),
+        _overloaded("p99 of what was served", "ms", (each.quantile(0.99) * 1e3 for each in loads)),
+        _overloaded("p99 of what was turned away", "ms", refused),
+        _overloaded("worker's memory after / before", "", grown),
+    ]
+
+
+def _overloaded(what: str, unit: str, runs: Iterable[float]) -> Figure:
+    return Figure(name=f"overload for {OVERLOAD_SECONDS:.0f} s: {what}", unit=unit, runs=[*runs])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ class AuditLog:
         The fact has taken effect: to fail its request would only make the client ask again.
         """
         at = self._clock().astimezone(UTC).isoformat(timespec="microseconds")
-        line = {"audit": True, "at": at, **how_spoken_to(), **ids, "event": fact.value}
+        line = {"audit": True, "at": at, **how_spoken_to(), **ids, "event": fact}
         try:
             # In one piece: other processes write to the same place.
             self._stream.write(write_ascii(line).decode("ascii") + "\n")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from support.operators import GRACE, POLICY, Operator, kids_of, parts, revoke
+from support.signing import compact
 from support.worlds import World, another_server, pair_in
 
 from token_server.signing import jws, rotation
@@ -136,7 +137,7 @@ async def signed_by_a_key_of_another_server(world: World, keys: Operator) -> str
             partial(revoke, keys.active), key_size=2048, clock=world.clock, grace_period=GRACE
         )
     claims = parts(pair["refresh_token"])[1]
-    return jws.write(jws.header_of(keys.active), claims, keys.private(keys.active))
+    return compact(jws.header_of(keys.active), claims, keys.private(keys.active))
 
 
 async def test_access_tokens_of_a_stolen_key_are_refused(world: World, keys: Operator) -> None:
@@ -154,7 +155,7 @@ async def test_a_genuine_but_expired_token_is_refused_whatever_expiry_a_thief_wr
     pair = await world.log_in()
     await keys.revoke(stolen)
     claims = parts(pair["refresh_token"])[1]
-    later = jws.write(jws.header_of(stolen), claims | {"exp": claims["exp"] + 10**6}, private)
+    later = compact(jws.header_of(stolen), claims | {"exp": claims["exp"] + 10**6}, private)
     world.clock.move(days=14)
     refused = await world.refresh(later)
     assert (refused.status_code, refused.json()["errorCode"]) == (401, "ExpiredToken")
@@ -173,7 +174,7 @@ async def test_nor_does_a_spent_one_bring_a_new_pair_once_it_has_expired(
     world.clock.move(days=1)
     for pair in (before, spent):
         claims = parts(pair["refresh_token"])[1]
-        later = jws.write(jws.header_of(stolen), claims | {"exp": claims["exp"] + 10**6}, private)
+        later = compact(jws.header_of(stolen), claims | {"exp": claims["exp"] + 10**6}, private)
         refused = await world.refresh(later)
         assert (refused.status_code, refused.json()["errorCode"]) == (401, "ExpiredToken")
     pair_in(await world.refresh(current["refresh_token"]))
@@ -199,7 +200,7 @@ async def test_of_1000_refresh_tokens_that_a_thief_of_the_key_makes_none_is_acce
     second = pair_in(await world.refresh(first["refresh_token"]))
     await keys.revoke(stolen)
     forged = [
-        jws.write(jws.header_of(stolen), claims, private)
+        compact(jws.header_of(stolen), claims, private)
         for claims in _guesses(first, second, private)
     ]
     assert len(set(forged)) == FORGERIES

@@ -99,7 +99,7 @@ def test_what_waits_for_a_killed_worker_is_served_by_its_successor(server: Launc
         os.kill(pid, signal.SIGSTOP)
     with ExitStack() as connections:
         waiting = [
-            connections.enter_context(socket.create_connection(("127.0.0.1", server.port), 2))
+            connections.enter_context(socket.create_connection(("127.0.0.1", server.port), 30))
             for _ in range(10)
         ]
         for pid in old:

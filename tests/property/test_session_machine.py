@@ -248,7 +248,7 @@ class SessionMachine(RuleBasedStateMachine):
             assert (ending == Done()) == (self.model.ended is None)
             because = EndReason.LOGOUT
         else:
-            self.run(self.desk.sessions.end_all(ALICE, now=self.clock()))
+            self.run(self.desk.sessions.end_all(ALICE))
             because = EndReason.ALL_ENDED
         self.model = replace(self.model, ended=self.model.ended or because)
         self.last = None

@@ -17,13 +17,14 @@ from support.keys import (
     revoked_keyset,
     rotated_keyset,
 )
+from support.signing import signed_now
 
 from token_server.signing.signer import KeysetSigner
 from token_server.tokens.refusals import KeyUnknown, TokenForged, TokenMalformed, TokenRefused
 
 SIGNER = KeysetSigner(fresh_keyset(), private_keys(0, 1), grace_period=timedelta(seconds=60))
 CLAIMS = {"unique_name": "user", "aud": "refresh"}
-GENUINE = SIGNER.sign(CLAIMS, kid=public_key(0).kid, now=NOW)
+GENUINE = signed_now(SIGNER, CLAIMS, kid=public_key(0).kid, now=NOW)
 FORGE = Forge(key=private_key(0), genuine=GENUINE, other_kid=public_key(1).kid)
 
 

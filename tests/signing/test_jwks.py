@@ -15,6 +15,7 @@ from support.keys import (
     revoked_keyset,
     rotated_keyset,
 )
+from support.signing import signed_now
 
 from token_server.signing.jwks import PublicJwkSet
 from token_server.signing.lifecycle import Keyset
@@ -98,7 +99,7 @@ def test_joserfc_and_pyjwt_verify_our_tokens_with_it() -> None:
     body = json.loads(served(fresh_keyset()).document(NOW).body)
     signer = KeysetSigner(fresh_keyset(), private_keys(0, 1), grace_period=HOUR)
     claims = {"aud": "access", "unique_name": "Åsa"}
-    token = signer.sign(claims, kid=signer.signing_kid(NOW), now=NOW)
+    token = signed_now(signer, claims, kid=signer.signing_kid(NOW), now=NOW)
     assert jwt.decode(token, KeySet.import_key_set(body), algorithms=["RS512"]).claims == claims
     key = pyjwt.PyJWKSet.from_dict(body)[pyjwt.get_unverified_header(token)["kid"]]
     assert pyjwt.decode(token, key, algorithms=["RS512"], audience="access") == claims

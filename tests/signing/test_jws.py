@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 from support.keys import private_key, public_key
+from support.signing import compact
 
 from token_server.signing import base64url, jws
 from token_server.signing.rsa_keys import verifying_key
@@ -56,7 +57,7 @@ def test_a_key_that_we_do_not_have_is_unknown_whatever_the_type_of_the_token(
 ) -> None:
     header = jws.header_of(Kid("of another keyset"), typ)
     with pytest.raises(KeyUnknown):
-        jws.unpack(jws.write(header, REFRESH, private_key(0)), HEADERS)
+        jws.unpack(compact(header, REFRESH, private_key(0)), HEADERS)
 
 
 @pytest.mark.parametrize(
@@ -64,12 +65,12 @@ def test_a_key_that_we_do_not_have_is_unknown_whatever_the_type_of_the_token(
 )
 def test_a_token_equals_joserfc_byte_for_byte(subject: str) -> None:
     claims = REFRESH | {"unique_name": subject}
-    assert jws.write(HEADER, claims, private_key(0)) == by_joserfc(claims)
+    assert compact(HEADER, claims, private_key(0)) == by_joserfc(claims)
 
 
 @given(claims=claims_sets)
 def test_any_claims_equal_joserfc_byte_for_byte_and_read_back(claims: dict[str, Any]) -> None:
-    token = jws.write(HEADER, claims, private_key(0))
+    token = compact(HEADER, claims, private_key(0))
     assert token == by_joserfc(claims)
     unverified = jws.unpack(token, HEADERS)
     assert (unverified.kid, unverified.unverified_claims) == (KID, claims)
@@ -79,22 +80,22 @@ def test_any_claims_equal_joserfc_byte_for_byte_and_read_back(claims: dict[str, 
 
 def test_signing_twice_gives_the_same_bytes() -> None:
     """What makes a repeated answer possible without storing it."""
-    assert jws.write(HEADER, REFRESH, private_key(0)) == jws.write(HEADER, REFRESH, private_key(0))
+    assert compact(HEADER, REFRESH, private_key(0)) == compact(HEADER, REFRESH, private_key(0))
 
 
 def test_claims_that_are_no_json_are_never_signed() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
-        jws.write(HEADER, {"exp": float("nan")}, private_key(0))
+        compact(HEADER, {"exp": float("nan")}, private_key(0))
 
 
 def test_a_signature_of_another_key_is_forged() -> None:
-    token = jws.write(HEADER, REFRESH, private_key(1))
+    token = compact(HEADER, REFRESH, private_key(1))
     with pytest.raises(TokenForged):
         jws.verify(jws.unpack(token, HEADERS), verifying_key(public_key(0)))
 
 
 def test_every_bit_of_payload_and_signature_counts() -> None:
-    token = jws.write(HEADER, REFRESH, private_key(0))
+    token = compact(HEADER, REFRESH, private_key(0))
     _, payload, signature = (base64url.decode(part) for part in token.split("."))
     changed = payload.replace(b'"user"', b'"usfr"')
     flipped = bytes([signature[0], signature[1] ^ 1, *signature[2:]])
@@ -106,17 +107,17 @@ def test_every_bit_of_payload_and_signature_counts() -> None:
 
 
 def test_a_token_may_have_8192_characters_and_no_more() -> None:
-    overhead = len(jws.write(HEADER, {"pad": ""}, private_key(0)))
+    overhead = len(compact(HEADER, {"pad": ""}, private_key(0)))
     most = (jws.LONGEST_TOKEN - overhead) * 3 // 4
-    token = jws.write(HEADER, {"pad": "x" * most}, private_key(0))
+    token = compact(HEADER, {"pad": "x" * most}, private_key(0))
     assert jws.LONGEST_TOKEN - 4 < len(token) <= jws.LONGEST_TOKEN
     assert jws.unpack(token, HEADERS).kid == KID
     with pytest.raises(TokenMalformed):
-        jws.unpack(jws.write(HEADER, {"pad": "x" * (most + 4)}, private_key(0)), HEADERS)
+        jws.unpack(compact(HEADER, {"pad": "x" * (most + 4)}, private_key(0)), HEADERS)
 
 
 def test_neither_token_nor_claims_show_in_a_repr() -> None:
-    token = jws.write(HEADER, REFRESH, private_key(0))
+    token = compact(HEADER, REFRESH, private_key(0))
     shown = repr(jws.unpack(token, HEADERS))
     assert token not in shown
     assert REFRESH["token_id"] not in shown  # type: ignore[operator]

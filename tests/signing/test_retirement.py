@@ -97,11 +97,12 @@ async def test_a_repeat_is_the_same_bytes_also_after_a_reload(
     server: Follower, folder: Path
 ) -> None:
     claims = {"aud": "access"}
-    before = server.reload.live.sign(claims, kid=KIDS[0], now=NOW)
+    before = await server.reload.live.sign(claims, kid=KIDS[0], now=NOW)
     rotate(folder)
     server.clock.now = ROTATION + GRACE - TICK
     await server.reload.look()
-    assert server.reload.live.sign(claims, kid=KIDS[0], now=server.clock()) == before
+    again = await server.reload.live.sign(claims, kid=KIDS[0], now=server.clock())
+    assert again == before
 
 
 async def test_a_server_starts_without_a_store_and_drops_no_key_until_it_has_asked_it(

@@ -11,6 +11,7 @@ from support.keys import (
     revoked_keyset,
     rotated_keyset,
 )
+from support.signing import signed_now
 
 from token_server.signing.lifecycle import Keyset
 from token_server.signing.signer import KeysetSigner
@@ -30,7 +31,7 @@ def signer_of(keyset: Keyset, *numbers: int) -> Signer:
 
 
 def signed_by(signer: Signer, number: int, now: datetime) -> Kid:
-    token = signer.sign(CLAIMS, kid=public_key(number).kid, now=now)
+    token = signed_now(signer, CLAIMS, kid=public_key(number).kid, now=now)
     unverified = signer.unpack(token)
     signer.verify(unverified, now)
     return unverified.kid
@@ -50,8 +51,8 @@ def test_a_repeat_is_signed_by_the_key_of_its_record_inside_the_grace_period() -
     """The same bytes across a rotation; after the grace period, the active key."""
     signer = signer_of(rotated_keyset(), 0, 1, 2)
     kid = public_key(0).kid
-    before = signer.sign(CLAIMS, kid=kid, now=NOW)
-    assert signer.sign(CLAIMS, kid=kid, now=ROTATION + GRACE - TICK) == before
+    before = signed_now(signer, CLAIMS, kid=kid, now=NOW)
+    assert signed_now(signer, CLAIMS, kid=kid, now=ROTATION + GRACE - TICK) == before
     assert signed_by(signer, 0, ROTATION + GRACE) == public_key(1).kid
 
 
@@ -67,14 +68,14 @@ def test_a_key_that_nobody_remembers_or_that_was_revoked_signs_nothing() -> None
 
 def test_tokens_of_a_retiring_key_are_good_until_it_is_dropped() -> None:
     signer = signer_of(rotated_keyset(drops_at=DROP), 0, 1, 2)
-    unverified = signer.unpack(signer.sign(CLAIMS, kid=public_key(0).kid, now=NOW))
+    unverified = signer.unpack(signed_now(signer, CLAIMS, kid=public_key(0).kid, now=NOW))
     signer.verify(unverified, DROP - TICK)
     with pytest.raises(KeyUnknown):
         signer.verify(unverified, DROP)
 
 
 def test_tokens_of_a_revoked_key_are_refused_on_any_clock() -> None:
-    token = signer_of(fresh_keyset(), 0, 1).sign(CLAIMS, kid=public_key(0).kid, now=NOW)
+    token = signed_now(signer_of(fresh_keyset(), 0, 1), CLAIMS, kid=public_key(0).kid, now=NOW)
     signer = signer_of(revoked_keyset(), 1, 2)
     for now in (NOW, ROTATION):
         with pytest.raises(KeyUnknown):
@@ -84,7 +85,7 @@ def test_tokens_of_a_revoked_key_are_refused_on_any_clock() -> None:
 @pytest.mark.parametrize("typ", TYPES_READ)
 def test_each_type_of_token_is_read_as_what_it_was_signed_as(typ: TokenType) -> None:
     signer = signer_of(fresh_keyset(), 0, 1)
-    unverified = signer.unpack(signer.sign(CLAIMS, kid=public_key(0).kid, now=NOW, typ=typ))
+    unverified = signer.unpack(signed_now(signer, CLAIMS, kid=public_key(0).kid, now=NOW, typ=typ))
     signer.verify(unverified, NOW)
     assert (unverified.kid, unverified.typ) == (public_key(0).kid, typ)
 
@@ -92,7 +93,7 @@ def test_each_type_of_token_is_read_as_what_it_was_signed_as(typ: TokenType) -> 
 def test_an_answer_about_a_token_is_read_as_none() -> None:
     """RFC 9701 §8.1: whoever is handed one cannot pass it on as an access token."""
     signer = signer_of(fresh_keyset(), 0, 1)
-    told = signer.sign(CLAIMS, kid=public_key(0).kid, now=NOW, typ=TokenType.INTROSPECTION)
+    told = signed_now(signer, CLAIMS, kid=public_key(0).kid, now=NOW, typ=TokenType.INTROSPECTION)
     with pytest.raises(TokenMalformed):
         signer.unpack(told)
 

@@ -128,7 +128,7 @@ async def test_all_that_is_known_is_told_at_once(desk: Desk, clock: MovableClock
     session = await desk.begin(clock())
     known = await desk.sessions.look(ALICE, sid=session.sid, token_id=JTI)
     assert (known.session, known.ended, known.revoked) == (session, None, False)
-    await desk.sessions.end_all(ALICE, now=clock())
+    await desk.sessions.end_all(ALICE)
     known = await desk.sessions.look(ALICE, sid=session.sid, token_id=JTI)
     assert (known.session, known.ended) == (session, EndReason.ALL_ENDED)
     unknown = await desk.sessions.look(ALICE, sid=SessionId("A" * 22), token_id=JTI)

@@ -10,8 +10,6 @@ from support.moments import MovableClock
 from support.sessions import ALICE, KID, POLICY, Desk, outcome_of, session_of, sessions_on
 
 from token_server.store import names
-from token_server.store.engine import Engine
-from token_server.store.key_expiries import StoredKeyExpiries
 from token_server.system import RandomIds
 from token_server.tokens.model import LEEWAY, EndReason, Kid, NewSession, Session, Subject
 from token_server.tokens.moments import to_micros
@@ -86,10 +84,10 @@ async def test_our_own_retry_of_an_end_is_told_that_it_did_it(
 async def test_ending_all_covers_every_session_begun_before_and_none_begun_after(
     desk: Desk, clock: MovableClock, skew: timedelta
 ) -> None:
-    """Whatever the clocks of the servers that end and begin."""
-    before = [await desk.begin(clock()) for _ in range(3)]
+    """Whatever the clocks of the servers where they begin."""
+    before = [await desk.begin(clock() + skew) for _ in range(3)]
     other = await desk.begin(clock(), Subject("bob"))
-    await desk.sessions.end_all(ALICE, now=clock() + skew)
+    await desk.sessions.end_all(ALICE)
     after = await desk.begin(clock())
     for session in before:
         assert await desk.show(session, 0, clock()) == Ended(because=EndReason.ALL_ENDED)
@@ -131,50 +129,6 @@ async def test_every_key_outlives_its_last_token_by_the_leeway_and_no_longer(
     rotated = session_of(await desk.show(session, 0, clock()))
     kept_until = await redis.pexpiretime(names.session(ALICE, session.sid))
     assert _dropped_after(rotated.refresh_token_expires_at, kept_until)
-
-
-async def test_a_subject_has_no_record_until_all_its_sessions_are_ended(
-    desk: Desk, redis: Redis, clock: MovableClock
-) -> None:
-    session = await desk.begin(clock())
-    await desk.show(session, 0, clock())
-    await desk.sessions.end(ALICE, session.sid, because=EndReason.LOGOUT, attempt=desk.attempt())
-    assert not await redis.exists(names.subject_record(ALICE))
-    await desk.sessions.end_all(ALICE, now=clock())
-    assert await redis.hgetall(names.subject_record(ALICE)) == {b"ends": b"1"}
-
-
-@pytest.mark.parametrize("days", [1, 60])
-async def test_the_subjects_record_outlives_each_session_that_begins_after_it(
-    desk: Desk, redis: Redis, clock: MovableClock, days: int
-) -> None:
-    """Else a session's count would be of a record that is no more."""
-    await desk.sessions.end_all(ALICE, now=clock())
-    before = await redis.pexpiretime(names.subject_record(ALICE))
-    life = replace(POLICY, refresh_token_lifetime=timedelta(days=days))
-    session = await desk.with_policy(life).begin(clock())
-    clock.move(minutes=1)
-    rotated = session_of(await desk.with_policy(life).show(session, 0, clock()))
-    kept_until = await redis.pexpiretime(names.subject_record(ALICE))
-    if days < POLICY.refresh_token_lifetime.days:
-        assert kept_until == before
-    else:
-        assert _dropped_after(rotated.refresh_token_expires_at, kept_until)
-
-
-async def test_a_session_that_lives_longer_than_any_of_today_stays_ended(
-    desk: Desk, redis: Redis, clock: MovableClock
-) -> None:
-    """Its policy may be gone; what was recorded of the key that signed its tokens is there."""
-    life = timedelta(days=400)
-    expiries = StoredKeyExpiries(
-        Engine(redis, waits_for_fsync=False), propagation_period=timedelta(hours=1)
-    )
-    await expiries.reserve(KID, clock() + life)
-    session = await desk.with_policy(replace(POLICY, refresh_token_lifetime=life)).begin(clock())
-    await desk.sessions.end_all(ALICE, now=clock())
-    lives_until = await redis.pexpiretime(names.session(ALICE, session.sid))
-    assert await redis.pexpiretime(names.subject_record(ALICE)) >= lives_until
 
 
 async def test_a_store_that_lost_its_memory_is_no_authority_on_any_session(
@@ -245,7 +199,7 @@ async def test_a_server_whose_clock_is_behind_hides_no_newer_session_from_ending
     clock.move(hours=-1)
     await desk.begin(clock())
     clock.move(hours=-1)
-    await desk.sessions.end_all(ALICE, now=clock())
+    await desk.sessions.end_all(ALICE)
     assert await desk.show(newest, 0, clock()) == Ended(because=EndReason.ALL_ENDED)
 
 

@@ -13,6 +13,7 @@ from support.moments import MovableClock
 from support.operators import parts
 from support.reloading import HOUR
 from support.sessions import POLICY, sessions_on
+from support.signing import compact
 from token_server.audit import AuditLog
 from token_server.signing import jws
 from token_server.signing.lifecycle import Keyset, SigningKey, first_keyset
@@ -54,7 +55,7 @@ class RuleBook:
 
     def signed(self, claims: dict[str, Any], typ: TokenType = TokenType.JWT) -> str:
         """By our own active key, whatever it says."""
-        return jws.write(jws.header_of(public_key(0).kid, typ), claims, private_key(0))
+        return compact(jws.header_of(public_key(0).kid, typ), claims, private_key(0))
 
     def revoke_the_key(self) -> Kid:
         """The one that signs from now on."""

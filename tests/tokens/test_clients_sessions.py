@@ -253,7 +253,7 @@ async def test_all_that_was_ended_at_once_stays_ended_for_as_long_as_a_client_ma
     """Also where that is longer than any session of the settings'."""
     portal = replace(PORTAL, policy=replace(POLICY, refresh_token_lifetime=timedelta(days=300)))
     pair = await book.issue(client=portal)
-    await book.rules._store.end_all(ALICE, now=book.clock())  # noqa: SLF001 - as an operator does
+    await book.rules._store.end_all(ALICE)  # noqa: SLF001 - as an operator does
     lives = await book.redis.pttl(f"{{{ALICE}}}:subject")
     assert lives >= timedelta(days=299) // timedelta(milliseconds=1)
     with pytest.raises(SessionEnded):

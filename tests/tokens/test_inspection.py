@@ -105,7 +105,7 @@ async def test_whatever_ended_a_session_its_tokens_are_inactive(book: RuleBook, 
         case "log out":
             await book.rules.log_out(first.access_token)
         case "all at once":
-            await book.rules._store.end_all(ALICE, now=book.clock())  # noqa: SLF001 - as an operator
+            await book.rules._store.end_all(ALICE)  # noqa: SLF001 - as an operator
         case "reuse":
             await book.rules.refresh(pair.refresh_token, client=PORTAL)
             with pytest.raises(TokenReused):

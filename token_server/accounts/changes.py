@@ -43,7 +43,7 @@ class AccountChanges:
         self._tell(name, Fact.ACCOUNT_ENABLED, changed=changed)
 
     async def remove(self, name: Subject) -> None:
-        changed = await self._accounts.remove(name, at=self._clock())
+        changed = await self._accounts.remove(name)
         self._tell(name, Fact.ACCOUNT_REMOVED, changed=changed)
 
     def _tell(self, name: Subject, fact: Fact, *, changed: bool) -> None:

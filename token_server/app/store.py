@@ -74,7 +74,7 @@ def key_expiries_on(engine: Engine, settings: Settings) -> StoredKeyExpiries:
 def longest_kept(policy: Policy) -> timedelta:
     """How long after it was issued the store may still be shown a refresh token.
 
-    Those of clients that have longer lifetimes keep their subject's record themselves.
+    Clients may have longer lifetimes: of those the key expiries know.
     """
     longest = max(policy.refresh_token_lifetime, policy.short_term_refresh_token_lifetime)
     return longest + LEEWAY

@@ -93,7 +93,7 @@ command.add_command(explain)
 
 def _end_all(name: Subject) -> None:
     async def work(engine: Engine, settings: Settings, audit: Audit) -> None:
-        await session_ends(engine, settings).end_all(name, now=system_clock())
+        await session_ends(engine, settings).end_all(name)
         audit.record(Fact.SESSIONS_ENDED, sub=name, because=EndReason.OPERATOR)
 
     run(work)

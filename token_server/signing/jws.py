@@ -26,10 +26,15 @@ def header_of(kid: Kid, typ: TokenType = TokenType.JWT) -> str:
     return base64url.encode(_write_header(header).encode("ascii"))
 
 
-def write(header: str, claims: Mapping[str, object], key: RSAPrivateKey) -> str:
+def signing_input(header: str, claims: Mapping[str, object]) -> str:
+    """Header and payload (RFC 7515 §5.1)."""
+    return f"{header}.{base64url.encode(strict_json.write(claims))}"
+
+
+def signed(signing_input: str, key: RSAPrivateKey) -> str:
     """The signature is deterministic: same claims, same key, same bytes."""
-    signed = f"{header}.{base64url.encode(strict_json.write(claims))}"
-    return f"{signed}.{base64url.encode(key.sign(signed.encode('ascii'), _PADDING, _HASH))}"
+    signature = key.sign(signing_input.encode("ascii"), _PADDING, _HASH)
+    return f"{signing_input}.{base64url.encode(signature)}"
 
 
 def unpack(unverified_token: str, headers: Mapping[str, tuple[Kid, TokenType]]) -> UnverifiedToken:

@@ -1,6 +1,6 @@
 """The keys as they are now: what signs and what is published change together, in one step."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -60,7 +60,7 @@ class LiveKeys:
         kid: Kid,
         now: datetime,
         typ: TokenType = TokenType.JWT,
-    ) -> str:
+    ) -> Awaitable[str]:
         return self._state.signer.sign(claims, kid=kid, now=now, typ=typ)
 
     def unpack(self, unverified_token: str) -> UnverifiedToken:

@@ -1,6 +1,6 @@
 """Signs and verifies with a keyset: the port `Signer`."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 from token_server.signing import jws
 from token_server.signing.lifecycle import Keyset, active, is_published, may_sign
 from token_server.signing.rsa_keys import verifying_key
+from token_server.signing.together import SigningTurn
 from token_server.tokens.model import TYPES_READ, Kid, TokenType, UnverifiedToken
 from token_server.tokens.refusals import KeyUnknown, SigningKeyMissing
 
@@ -38,6 +39,7 @@ class KeysetSigner:
             (key.kid, typ): jws.header_of(key.kid, typ) for key in keyset.keys for typ in TokenType
         }
         self._grace_period = grace_period
+        self._turn = SigningTurn()
         self._snapshot = _Snapshot(
             keyset=keyset,
             private_keys=private_keys,
@@ -70,10 +72,10 @@ class KeysetSigner:
         kid: Kid,
         now: datetime,
         typ: TokenType = TokenType.JWT,
-    ) -> str:
+    ) -> Awaitable[str]:
         kid = self.kid_for(kid, now)
         header = self._snapshot.headers[kid, typ]
-        return jws.write(header, claims, self._snapshot.private_keys[kid])
+        return self._turn.sign(jws.signing_input(header, claims), self._snapshot.private_keys[kid])
 
     def unpack(self, unverified_token: str) -> UnverifiedToken:
         return jws.unpack(unverified_token, self._snapshot.by_header)

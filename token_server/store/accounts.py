@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from token_server.store import names
 from token_server.store.engine import Argument, Engine, Script
 from token_server.store.memory import StoreMemory
-from token_server.store.subjects import outlive_all_sessions
+from token_server.store.subjects import end_all_sessions
 from token_server.tokens.model import Account, Subject
 from token_server.tokens.moments import from_micros, to_micros
 
@@ -41,7 +41,7 @@ class Accounts:
 
     def __init__(self, engine: Engine, *, keep: timedelta) -> None:
         self._engine = engine
-        self._keep = keep // timedelta(milliseconds=1)
+        self._keep = keep
 
     async def add(self, account: Account) -> bool:
         # Listed before it can log in, whatever happens in between; and once more afterwards,
@@ -70,13 +70,13 @@ class Accounts:
         return await self._change(_SET_PASSWORD_HASH, [names.account(name)], values)
 
     async def disable(self, name: Subject, *, at: datetime) -> bool:
-        return await self._end_all(_DISABLE, name, at)
+        return await self._end_all(_DISABLE, name, to_micros(at))
 
     async def enable(self, name: Subject, *, at: datetime) -> bool:
         return await self._change(_ENABLE, [names.account(name)], [to_micros(at)])
 
-    async def remove(self, name: Subject, *, at: datetime) -> bool:
-        removed = await self._end_all(_REMOVE, name, at)
+    async def remove(self, name: Subject) -> bool:
+        removed = await self._end_all(_REMOVE, name)
         # Also where there was none: the one before us may have died right here.
         await self._change(_INDEX, [names.ACCOUNTS], ["SREM", name])
         if await self.find(name):
@@ -84,12 +84,10 @@ class Accounts:
             await self._list(name)
         return removed
 
-    async def _end_all(self, script: Script, name: Subject, at: datetime) -> bool:
-        keys = [names.account(name), names.subject_record(name)]
-        changed = bool(await self._engine.run(script, keys, [to_micros(at), self._keep]))
-        await outlive_all_sessions(self._engine, name)
-        await self._engine.make_durable()
-        return changed
+    async def _end_all(self, script: Script, name: Subject, *more: Argument) -> bool:
+        return await end_all_sessions(
+            self._engine, script, name, names.account(name), keep=self._keep, more=more
+        )
 
     async def _list(self, name: Subject) -> None:
         await self._change(_INDEX, [names.ACCOUNTS], ["SADD", name])

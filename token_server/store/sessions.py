@@ -1,4 +1,4 @@
-"""Sessions in the store: each method one script or one command, one round trip."""
+"""Sessions in the store: one script or one command, one round trip; only ending all is more."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from token_server.store import names, records
 from token_server.store.engine import Argument, Engine, Script
 from token_server.store.memory import StoreMemory
-from token_server.store.subjects import outlive_all_sessions
+from token_server.store.subjects import end_all_sessions
 from token_server.tokens.model import (
     LEEWAY,
     Attempt,
@@ -82,11 +82,8 @@ class SessionEnds:
         keys = [*_keys(subject, sid), names.revoked(subject, token_id)]
         return await self._end(keys, [because, attempt, f"={client_id or ''}", ""])
 
-    async def end_all(self, subject: Subject, *, now: datetime) -> None:
-        kept = self._keep // timedelta(milliseconds=1)
-        await self._engine.run(_END_ALL, [names.subject_record(subject)], [to_micros(now), kept])
-        await outlive_all_sessions(self._engine, subject)
-        await self._engine.make_durable()
+    async def end_all(self, subject: Subject) -> None:
+        await end_all_sessions(self._engine, _END_ALL, subject, keep=self._keep)
 
     async def _end(self, keys: Sequence[str], arguments: Sequence[Argument]) -> Ending:
         outcome, *values = await self._engine.run(_END, keys, arguments, durably=True)

@@ -81,7 +81,7 @@ class InspectionRules(Steps):
             "token_introspection": told,
         }
         kid = self._signer.signing_kid(now)
-        return self._signer.sign(claims, kid=kid, now=now, typ=TokenType.INTROSPECTION)
+        return await self._signer.sign(claims, kid=kid, now=now, typ=TokenType.INTROSPECTION)
 
     async def check_live(self, token: AccessToken) -> None:
         """Raises: SessionUnknown, SessionEnded, TokenRevoked, TemporarilyUnavailable."""

@@ -1,6 +1,6 @@
 """What the rules need from the rooms around them, each with its obligations."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -41,7 +41,7 @@ class Ids(Protocol):
 
 
 class Signer(Protocol):
-    """Keys in memory; RS512 and nothing else. Never waits, also while the keyset changes."""
+    """Keys in memory; RS512 and nothing else. Waits for nobody, also while the keyset changes."""
 
     def signing_kid(self, now: datetime) -> Kid:
         """The active key's. Raises: SigningKeyMissing, where we do not hold it."""
@@ -56,8 +56,8 @@ class Signer(Protocol):
         kid: Kid,
         now: datetime,
         typ: TokenType = TokenType.JWT,
-    ) -> str:
-        """A compact JWS by the key that `kid_for` names."""
+    ) -> Awaitable[str]:
+        """A compact JWS by the key that `kid_for` names at this moment."""
 
     def unpack(self, unverified_token: str) -> UnverifiedToken:
         """Take a token apart without any RSA work.
@@ -185,7 +185,7 @@ class SessionStore(Protocol):
         Raises: StoreMemoryLost.
         """
 
-    async def end_all(self, subject: Subject, *, now: datetime) -> None:
+    async def end_all(self, subject: Subject) -> None:
         """End every session that the subject has, in constant time."""
 
 
@@ -210,7 +210,7 @@ class AccountStore(Protocol):
 
     async def enable(self, name: Subject, *, at: datetime) -> bool: ...
 
-    async def remove(self, name: Subject, *, at: datetime) -> bool:
+    async def remove(self, name: Subject) -> bool:
         """Forget the account and end all its sessions, in one step."""
 
 

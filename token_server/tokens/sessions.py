@@ -196,11 +196,13 @@ class SessionRules(Steps):
             until = max(until, session.refresh_token_expires_at)
         kid = await self._covered_kid(session.kid, now, until=until)
         access_token = session_access_token(session, self._token_ids, on)
+        # Both asked for before either is waited for: nothing may change between them.
+        access = self._signed(access_token, kid=kid, now=now, about=on.about)
         if kept is None:
             claims = refresh_claims(session, self._token_ids)
-            kept = self._signer.sign(claims, kid=kid, now=now)
+            kept = await self._signer.sign(claims, kid=kid, now=now)
         return TokenPair(
-            access_token=self._signed(access_token, kid=kid, now=now, about=on.about),
+            access_token=await access,
             refresh_token=kept,
             session=session,
             scope=on.scope,

@@ -1,6 +1,6 @@
 """What the rules stand on, and the steps that more than one of them takes."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import datetime
 
 from token_server.tokens.claims import access_claims
@@ -108,7 +108,7 @@ class Steps:
         kid = await self._reserved_kid(now, until=token.expires_at)
         kid = await self._covered_kid(kid, now, until=token.expires_at)
         return IssuedAccessToken(
-            access_token=self._signed(token, kid=kid, now=now, about={}),
+            access_token=await self._signed(token, kid=kid, now=now, about={}),
             issued_at=token.issued_at,
             expires_at=token.expires_at,
             scope=token.scope,
@@ -116,7 +116,7 @@ class Steps:
 
     def _signed(
         self, token: AccessToken, *, kid: Kid, now: datetime, about: Mapping[str, object]
-    ) -> str:
+    ) -> Awaitable[str]:
         claims = access_claims(token, issuer=self._issuer, about=about)
         return self._signer.sign(claims, kid=kid, now=now, typ=token.typ)
 

@@ -10,8 +10,11 @@ from uvicorn.server import ServerState
 
 from token_server.tokens.refusals import WaitedTooLong
 
-LONGEST_WAIT_SECONDS = 0.5
-"""In the worker, from when all of a request was read until it gets its turn."""
+LONGEST_WAIT_SECONDS = 2.0
+"""In the worker, from when all of a request was read until it gets its turn.
+
+Nobody waits longer for the store either (store/engine.py).
+"""
 TOLD_EVERY_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)

@@ -1,8 +1,8 @@
 -- Forgets an account, and ends its sessions; answers 0 where there is none.
 --
--- KEYS: account, subject record
--- ARGV: now, how long the subject's record must be kept (milliseconds)
+-- KEYS: subject record, account
+-- ARGV: how long the subject's record must be kept, until when a session may live
 
-if redis.call('DEL', KEYS[1]) == 0 then return 0 end
-end_all_sessions(KEYS[2], tonumber(ARGV[1]), tonumber(ARGV[2]))
+if redis.call('DEL', KEYS[2]) == 0 then return 0 end
+end_all_sessions(KEYS[1], ARGV[1], ARGV[2])
 return 1

@@ -1,6 +1,6 @@
 -- Ends every session of a subject, in constant time.
 --
--- KEYS: subject record   ARGV: now, how long the record must be kept (milliseconds)
+-- KEYS: subject record   ARGV: how long its record must be kept, until when a session may live
 
-end_all_sessions(KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]))
+end_all_sessions(KEYS[1], ARGV[1], ARGV[2])
 return 1

@@ -1,0 +1,29 @@
+"""Tokens signed at once, for tests that have no event loop to wait on."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from token_server.signing import jws
+from token_server.tokens.model import Kid, TokenType
+from token_server.tokens.ports import Signer
+
+
+def compact(header: str, claims: Mapping[str, object], key: RSAPrivateKey) -> str:
+    return jws.signed(jws.signing_input(header, claims), key)
+
+
+def signed_now(
+    signer: Signer,
+    claims: Mapping[str, object],
+    *,
+    kid: Kid,
+    now: datetime,
+    typ: TokenType = TokenType.JWT,
+) -> str:
+    async def signed() -> str:
+        return await signer.sign(claims, kid=kid, now=now, typ=typ)
+
+    return asyncio.run(signed())
