@@ -52,7 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
 }
 PURE = {
-    *("collections", "contextlib", "dataclasses", "datetime", "enum", "re", "typing"),
+    *("collections", "contextlib", "dataclasses", "datetime", "enum", "functools", "re", "typing"),
     *("hashlib", "hmac", "uuid", "token_server"),
 }
 

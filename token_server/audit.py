@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TextIO
 
 import structlog
 
 from token_server.spoken import how_spoken_to
 from token_server.strict_json import write_ascii
+from token_server.tokens.moments import to_text
 from token_server.tokens.ports import Fact
 
 log = structlog.get_logger(__name__)
@@ -26,7 +27,7 @@ class AuditLog:
 
         The fact has taken effect: to fail its request would only make the client ask again.
         """
-        at = self._clock().astimezone(UTC).isoformat(timespec="microseconds")
+        at = f"{to_text(self._clock())}+00:00"
         line = {"audit": True, "at": at, **how_spoken_to(), **ids, "event": fact}
         try:
             # In one piece: other processes write to the same place.

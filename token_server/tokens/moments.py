@@ -1,6 +1,7 @@
 """Moments as whole numbers: exact, where floats would round."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
@@ -14,6 +15,17 @@ def to_seconds(moment: datetime) -> int:
 
 def from_seconds(seconds: int) -> datetime:
     return EPOCH + seconds * _SECOND
+
+
+def to_text(moment: datetime) -> str:
+    """ISO 8601 to the microsecond, without the zone, which is UTC."""
+    return f"{_second(to_seconds(moment))}.{moment.microsecond:06}"
+
+
+@lru_cache(16)
+def _second(seconds: int) -> str:
+    # Many moments lie in the same second: that is asked for a thousand times.
+    return from_seconds(seconds).replace(tzinfo=None).isoformat(timespec="seconds")
 
 
 def to_micros(moment: datetime) -> int:

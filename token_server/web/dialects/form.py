@@ -9,7 +9,7 @@ from datetime import datetime
 from email.utils import format_datetime
 
 from token_server.tokens.model import Session
-from token_server.tokens.moments import to_seconds
+from token_server.tokens.moments import to_seconds, to_text
 from token_server.tokens.refusals import GrantUnsupported, RequestMalformed
 from token_server.web.dialects.dialect import LogInRequest, RefreshRequest, TokenRequest
 from token_server.web.wire import Fields, comparable, is_true, members
@@ -48,8 +48,7 @@ def expires_in(expires_at: datetime, issued_at: datetime) -> int:
 
 def timestamp(moment: datetime) -> str:
     """UTC with the documented seven fraction digits; the last is 0, our moments have six."""
-    # Without its zone it is written in half the time.
-    return f"{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}0Z"
+    return f"{to_text(moment)}0Z"
 
 
 def http_date(moment: datetime) -> str:
