@@ -1,6 +1,6 @@
 """The store is killed under load, again and again: what was answered still holds.
 
-Clients see 503 with Retry-After meanwhile, never 401; nobody restarts the server.
+Clients see 503 with Retry-After at worst, never 401; nobody restarts the server.
 """
 
 import asyncio
@@ -32,6 +32,7 @@ class Load:
     statuses: Counter[int] = field(default_factory=Counter)
     tokens: dict[SessionId, str] = field(default_factory=dict)
     logged_out: list[TokenPair] = field(default_factory=list)
+    killed: set[int] = field(default_factory=set)
     over: bool = False
 
     async def keep_refreshing(self, client: FastClient, first: TokenPair) -> None:
@@ -72,7 +73,8 @@ def test_what_was_answered_survives_every_kill_of_the_store(
 ) -> None:
     with own_server() as server:
         load = asyncio.run(_kill_under_load(server))
-        assert load.statuses[503] > 0
+        # Whether anybody was told 503 is a matter of how soon each store was back.
+        assert len(load.killed) == KILLS
         assert len(load.logged_out) > KILLS
         facts = Counter(line["event"] for line in server.audit())
         # The store forgot no rotation that was answered.
@@ -92,6 +94,7 @@ async def _kill_under_load(server: Server) -> Load:
                 await load.answers(ANSWERS_BETWEEN_KILLS)
                 (store,) = server.pids(STORE)
                 os.kill(store, signal.SIGKILL)
+                load.killed.add(store)
             await load.answers(ANSWERS_BETWEEN_KILLS)
             load.over = True
         for token in load.tokens.values():
