@@ -75,6 +75,7 @@ def test_what_was_answered_survives_every_kill_of_the_store(
         load = asyncio.run(_kill_under_load(server))
         # Whether anybody was told 503 is a matter of how soon each store was back.
         assert len(load.killed) == KILLS
+        assert load.killed.isdisjoint(server.pids(STORE))
         assert len(load.logged_out) > KILLS
         facts = Counter(line["event"] for line in server.audit())
         # The store forgot no rotation that was answered.
