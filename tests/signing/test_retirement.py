@@ -12,7 +12,7 @@ from support.reloading import DAY, TIMES, Follower, follow, lay_down
 from support.valkey import running_valkey
 
 from token_server.store.connect import connect
-from token_server.tokens.model import LEEWAY
+from token_server.tokens.model import LEEWAY, Unsigned
 
 pytestmark = pytest.mark.anyio
 
@@ -97,11 +97,11 @@ async def test_a_repeat_is_the_same_bytes_also_after_a_reload(
     server: Follower, folder: Path
 ) -> None:
     claims = {"aud": "access"}
-    before = await server.reload.live.sign(claims, kid=KIDS[0], now=NOW)
+    before = await server.reload.live.sign(Unsigned(claims), kid=KIDS[0], now=NOW)
     rotate(folder)
     server.clock.now = ROTATION + GRACE - TICK
     await server.reload.look()
-    again = await server.reload.live.sign(claims, kid=KIDS[0], now=server.clock())
+    again = await server.reload.live.sign(Unsigned(claims), kid=KIDS[0], now=server.clock())
     assert again == before
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from token_server.signing import jws
-from token_server.tokens.model import Kid, TokenType
+from token_server.tokens.model import Kid, TokenType, Unsigned
 from token_server.tokens.ports import Signer
 
 
@@ -24,6 +24,7 @@ def signed_now(
     typ: TokenType = TokenType.JWT,
 ) -> str:
     async def signed() -> str:
-        return await signer.sign(claims, kid=kid, now=now, typ=typ)
+        (token,) = await signer.sign(Unsigned(claims, typ), kid=kid, now=now)
+        return token
 
     return asyncio.run(signed())

@@ -1,6 +1,6 @@
 """The keys as they are now: what signs and what is published change together, in one step."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from token_server.signing.jwks import PublicJwkSet
 from token_server.signing.lifecycle import Keyset
 from token_server.signing.signer import KeysetSigner
-from token_server.tokens.model import Kid, TokenType, UnverifiedToken
+from token_server.tokens.model import Kid, Unsigned, UnverifiedToken
 from token_server.tokens.ports import JwkSetDocument
 
 
@@ -53,15 +53,8 @@ class LiveKeys:
     def kid_for(self, kid: Kid, now: datetime) -> Kid:
         return self._state.signer.kid_for(kid, now)
 
-    def sign(
-        self,
-        claims: Mapping[str, object],
-        *,
-        kid: Kid,
-        now: datetime,
-        typ: TokenType = TokenType.JWT,
-    ) -> Awaitable[str]:
-        return self._state.signer.sign(claims, kid=kid, now=now, typ=typ)
+    def sign(self, *tokens: Unsigned, kid: Kid, now: datetime) -> Awaitable[Sequence[str]]:
+        return self._state.signer.sign(*tokens, kid=kid, now=now)
 
     def unpack(self, unverified_token: str) -> UnverifiedToken:
         return self._state.signer.unpack(unverified_token)

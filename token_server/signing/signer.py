@@ -1,6 +1,6 @@
 """Signs and verifies with a keyset: the port `Signer`."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -10,7 +10,7 @@ from token_server.signing import jws
 from token_server.signing.lifecycle import Keyset, active, is_published, may_sign
 from token_server.signing.rsa_keys import verifying_key
 from token_server.signing.together import SigningTurn
-from token_server.tokens.model import TYPES_READ, Kid, TokenType, UnverifiedToken
+from token_server.tokens.model import TYPES_READ, Kid, TokenType, Unsigned, UnverifiedToken
 from token_server.tokens.refusals import KeyUnknown, SigningKeyMissing
 
 
@@ -65,17 +65,12 @@ class KeysetSigner:
             return self.signing_kid(now)
         return kid
 
-    def sign(
-        self,
-        claims: Mapping[str, object],
-        *,
-        kid: Kid,
-        now: datetime,
-        typ: TokenType = TokenType.JWT,
-    ) -> Awaitable[str]:
-        kid = self.kid_for(kid, now)
-        header = self._snapshot.headers[kid, typ]
-        return self._turn.sign(jws.signing_input(header, claims), self._snapshot.private_keys[kid])
+    def sign(self, *tokens: Unsigned, kid: Kid, now: datetime) -> Awaitable[Sequence[str]]:
+        snapshot, kid = self._snapshot, self.kid_for(kid, now)
+        signing_inputs = [
+            jws.signing_input(snapshot.headers[kid, each.typ], each.claims) for each in tokens
+        ]
+        return self._turn.sign(signing_inputs, snapshot.private_keys[kid])
 
     def unpack(self, unverified_token: str) -> UnverifiedToken:
         return jws.unpack(unverified_token, self._snapshot.by_header)

@@ -5,7 +5,14 @@ from datetime import datetime
 
 from token_server.tokens.claims import access_claims
 from token_server.tokens.clients import Client
-from token_server.tokens.model import AccessToken, EndReason, RefreshToken, Session, TokenType
+from token_server.tokens.model import (
+    AccessToken,
+    EndReason,
+    RefreshToken,
+    Session,
+    TokenType,
+    Unsigned,
+)
 from token_server.tokens.moments import to_seconds
 from token_server.tokens.outcomes import Done, Known
 from token_server.tokens.ports import Fact
@@ -81,7 +88,9 @@ class InspectionRules(Steps):
             "token_introspection": told,
         }
         kid = self._signer.signing_kid(now)
-        return await self._signer.sign(claims, kid=kid, now=now, typ=TokenType.INTROSPECTION)
+        unsigned = Unsigned(claims, TokenType.INTROSPECTION)
+        (signed,) = await self._signer.sign(unsigned, kid=kid, now=now)
+        return signed
 
     async def check_live(self, token: AccessToken) -> None:
         """Raises: SessionUnknown, SessionEnded, TokenRevoked, TemporarilyUnavailable."""

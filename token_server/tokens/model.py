@@ -1,9 +1,10 @@
 """The values that every room shares; frozen, and valid once made."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NewType
+from typing import NamedTuple, NewType
 
 Subject = NewType("Subject", str)
 SessionId = NewType("SessionId", str)
@@ -123,6 +124,13 @@ class TokenType(StrEnum):
 
 
 TYPES_READ = (TokenType.JWT, TokenType.AT_JWT)
+
+
+class Unsigned(NamedTuple):
+    """What a token will say."""
+
+    claims: Mapping[str, object]
+    typ: TokenType = TokenType.JWT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """What the rules need from the rooms around them, each with its obligations."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -20,7 +20,7 @@ from token_server.tokens.model import (
     SessionId,
     Subject,
     TokenId,
-    TokenType,
+    Unsigned,
     UnverifiedToken,
 )
 from token_server.tokens.outcomes import AccountBarred, Ending, Known, Showing
@@ -49,15 +49,8 @@ class Signer(Protocol):
     def kid_for(self, kid: Kid, now: datetime) -> Kid:
         """That key, or the active one where that key may no longer sign."""
 
-    def sign(
-        self,
-        claims: Mapping[str, object],
-        *,
-        kid: Kid,
-        now: datetime,
-        typ: TokenType = TokenType.JWT,
-    ) -> Awaitable[str]:
-        """A compact JWS by the key that `kid_for` names at this moment."""
+    def sign(self, *tokens: Unsigned, kid: Kid, now: datetime) -> Awaitable[Sequence[str]]:
+        """A compact JWS of each, all by the key that `kid_for` names at this moment."""
 
     def unpack(self, unverified_token: str) -> UnverifiedToken:
         """Take a token apart without any RSA work.

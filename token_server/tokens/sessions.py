@@ -16,6 +16,7 @@ from token_server.tokens.model import (
     Session,
     Subject,
     TokenPair,
+    Unsigned,
 )
 from token_server.tokens.outcomes import (
     AccountBarred,
@@ -195,25 +196,25 @@ class SessionRules(Steps):
         if kept is None:
             until = max(until, session.refresh_token_expires_at)
         kid = await self._covered_kid(session.kid, now, until=until)
-        access_token = session_access_token(session, self._token_ids, on)
-        # Both asked for before either is waited for: nothing may change between them.
-        access = self._signed(access_token, kid=kid, now=now, about=on.about)
+        token = session_access_token(session, self._token_ids, on)
+        unsigned = [self._unsigned(token, about=on.about)]
         if kept is None:
-            claims = refresh_claims(session, self._token_ids)
-            kept = await self._signer.sign(claims, kid=kid, now=now)
+            unsigned.append(Unsigned(refresh_claims(session, self._token_ids)))
+        # Both at once: nothing may change between them.
+        signed = await self._signer.sign(*unsigned, kid=kid, now=now)
         return TokenPair(
-            access_token=await access,
-            refresh_token=kept,
+            access_token=signed[0],
+            refresh_token=signed[-1] if kept is None else kept,
             session=session,
             scope=on.scope,
         )
 
 
 def _handed(showing: Showing, token: RefreshToken) -> Handed:
+    if isinstance(showing, Handed):
+        return showing
     ids = {"sid": token.sid, "sub": token.subject, "token_id": token.token_id}
     match showing:
-        case Handed():
-            return showing
         case Late():
             raise RequestLate().about(**ids)
         case Reused(ended=ended):

@@ -1,10 +1,10 @@
 """What the rules stand on, and the steps that more than one of them takes."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 from token_server.tokens.claims import access_claims
-from token_server.tokens.clients import Client, OnReuse
+from token_server.tokens.clients import Client
 from token_server.tokens.identity import TokenIds
 from token_server.tokens.model import (
     AccessToken,
@@ -12,6 +12,7 @@ from token_server.tokens.model import (
     Kid,
     Policy,
     Session,
+    Unsigned,
     UnverifiedToken,
 )
 from token_server.tokens.ports import (
@@ -52,17 +53,20 @@ class Steps:
         self._token_ids = token_ids
         self._audit = audit
         self._policy = policy
+        self._terms_of_nobody = RefreshTerms(policy=policy)
         self._issuer = issuer
 
     def _policy_for(self, client: Client | None) -> Policy:
         return client.policy if client else self._policy
 
     def _refresh_terms(self, client: Client | None, names: tuple[str, ...] = ()) -> RefreshTerms:
+        if client is None:
+            return self._terms_of_nobody
         return RefreshTerms(
-            policy=self._policy_for(client),
-            client_id=client.client_id if client else None,
+            policy=client.policy,
+            client_id=client.client_id,
             scope=names,
-            on_reuse=client.on_reuse if client else OnReuse.END,
+            on_reuse=client.on_reuse,
         )
 
     async def _unpacked(self, unverified_token: str) -> UnverifiedToken:
@@ -87,7 +91,8 @@ class Steps:
     async def _reserved_kid(self, now: datetime, *, until: datetime) -> Kid:
         """The key to sign with; before anything changes, so that a failure changes nothing."""
         kid = self._signer.signing_kid(now)
-        await self._key_expiries.reserve(kid, until)
+        if not self._key_expiries.is_reserved(kid, until):
+            await self._key_expiries.reserve(kid, until)
         return kid
 
     async def _covered_kid(self, kid: Kid, now: datetime, *, until: datetime) -> Kid:
@@ -107,18 +112,16 @@ class Steps:
     async def _alone(self, token: AccessToken, now: datetime) -> IssuedAccessToken:
         kid = await self._reserved_kid(now, until=token.expires_at)
         kid = await self._covered_kid(kid, now, until=token.expires_at)
+        (signed,) = await self._signer.sign(self._unsigned(token, about={}), kid=kid, now=now)
         return IssuedAccessToken(
-            access_token=await self._signed(token, kid=kid, now=now, about={}),
+            access_token=signed,
             issued_at=token.issued_at,
             expires_at=token.expires_at,
             scope=token.scope,
         )
 
-    def _signed(
-        self, token: AccessToken, *, kid: Kid, now: datetime, about: Mapping[str, object]
-    ) -> Awaitable[str]:
-        claims = access_claims(token, issuer=self._issuer, about=about)
-        return self._signer.sign(claims, kid=kid, now=now, typ=token.typ)
+    def _unsigned(self, token: AccessToken, *, about: Mapping[str, object]) -> Unsigned:
+        return Unsigned(access_claims(token, issuer=self._issuer, about=about), token.typ)
 
 
 class concerning:  # noqa: N801 - read as what it does
