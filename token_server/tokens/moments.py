@@ -5,12 +5,14 @@ from functools import lru_cache
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
+_SECONDS_A_DAY = 86_400
 _MICROSECOND = timedelta(microseconds=1)
 
 
 def to_seconds(moment: datetime) -> int:
     """Whole seconds since the epoch, rounded down (RFC 7519 §2, NumericDate)."""
-    return (moment - EPOCH) // _SECOND
+    since = moment - EPOCH
+    return since.days * _SECONDS_A_DAY + since.seconds
 
 
 def from_seconds(seconds: int) -> datetime:
@@ -33,7 +35,7 @@ def to_micros(moment: datetime) -> int:
 
 
 def from_micros(micros: int) -> datetime:
-    return EPOCH + timedelta(microseconds=micros)
+    return EPOCH + micros * _MICROSECOND
 
 
 def micros_in(length: timedelta) -> int:

@@ -40,7 +40,7 @@ def farewell(status: HTTPStatus, headers: Iterable[tuple[bytes, bytes]]) -> byte
     return STATUS_LINE[status] + lines + b"\r\n" + text
 
 
-_FRAMING = (b"connection", b"transfer-encoding")
+_CLOSING = b"connection: close\r\n"
 
 
 class Cycle(RequestResponseCycle):
@@ -64,21 +64,19 @@ class Cycle(RequestResponseCycle):
 
     def _whole(self, start: HTTPResponseStartEvent, body: bytes) -> bytes | None:
         fields = [*self.default_headers, *start.get("headers", ())]
-        lines = [b"%b: %b\r\n" % (name, value) for name, value in fields]
-        named = {name for name, _ in fields}
+        lines = [STATUS_LINE[start["status"]], *[b"%b: %b\r\n" % field for field in fields]]
+        head = b"".join(lines)
         if (
-            b"content-length: %d\r\n" % len(body) not in lines
-            or not named.isdisjoint(_FRAMING)
-            or self.scope["method"] == "HEAD"
+            self.scope["method"] == "HEAD"
+            or b"\r\ncontent-length: %d\r\n" % len(body) not in head
+            or b"\r\nconnection:" in head
+            or b"\r\ntransfer-encoding:" in head
+            # RFC 9110 §5.5: what would split the answer must not be in a field.
+            or not head.count(b"\r") == head.count(b"\n") == len(lines)
+            or b"\0" in head
         ):
             return None
-        if not self.keep_alive:
-            lines.append(b"connection: close\r\n")
-        head = b"".join(lines)
-        # RFC 9110 §5.5: what would split the answer must not be in a field.
-        if head.count(b"\r") != len(lines) or head.count(b"\n") != len(lines) or b"\0" in head:
-            return None
-        return b"%b%b\r\n%b" % (STATUS_LINE[start["status"]], head, body)
+        return b"%b%b\r\n%b" % (head, b"" if self.keep_alive else _CLOSING, body)
 
     def _write(self, answer: bytes) -> None:
         self.transport.write(answer)

@@ -1,6 +1,8 @@
-"""For whom a request is, and where its body ends: told from its head in one way only."""
+"""For whom and for what a request is, and where its body ends: told in one way only."""
 
 from collections.abc import Collection, Iterable
+
+import httptools
 
 
 def framing_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
@@ -21,3 +23,13 @@ def is_framed(headers: Collection[tuple[bytes, bytes]], version: str) -> bool:
     # ends.
     codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
     return len(hosts) == 1 and (not codings or (codings == [b"chunked"] and version == "1.1"))
+
+
+def path_and_query(url: bytes) -> tuple[bytes, bytes]:
+    """What a request is for (RFC 9112 §3.2)."""
+    # The origin-form, which nearly all send, needs no parser; a fragment is for nobody to send.
+    if url.startswith(b"/") and b"#" not in url:
+        path, _, query = url.partition(b"?")
+        return path, query
+    parsed = httptools.parse_url(url)
+    return parsed.path, parsed.query or b""

@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from token_server.web.answering import Cycle, closing_unless_read, farewell, overloaded
-from token_server.web.framing import framing_of, is_framed
+from token_server.web.framing import framing_of, is_framed, path_and_query
 from token_server.web.overload import Crowd, Turn
 from token_server.web.patience import Patience
 from token_server.web.wire import IS_GONE, TURN
@@ -105,8 +105,10 @@ class Hardened(HttpToolsProtocol):
         # The parser keeps a header or trailer to itself until it has seen all of it.
         if self._swallowed_bytes > self.MAX_HEAD_BYTES:
             self._reject(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-        elif self._swallowed_bytes or self._stage is not Stage.IDLE:
-            self._receiving.begin()
+        else:
+            if self._swallowed_bytes or self._stage is not Stage.IDLE:
+                self._receiving.begin()
+            self._note_who_waits()
 
     # The parser speaks.
 
@@ -145,7 +147,6 @@ class Hardened(HttpToolsProtocol):
         self._complete_scope()
         app = self.config.loaded_app
         self._begin(closing_unless_read(app) if self.expect_100_continue else app)  # type: ignore[arg-type]
-        self._note_who_waits()
 
     def on_body(self, body: bytes) -> None:
         self._swallowed_bytes = 0
@@ -165,7 +166,6 @@ class Hardened(HttpToolsProtocol):
         self._stage = Stage.IDLE
         self._swallowed_bytes = 0
         self._receiving.stop()
-        self._note_who_waits()
 
     def on_response_complete(self) -> None:
         """As HttpToolsProtocol, but without a timer for each request."""
@@ -228,13 +228,13 @@ class Hardened(HttpToolsProtocol):
         self.on_response_complete()
 
     def _complete_scope(self) -> None:
-        url = httptools.parse_url(self.url)
-        path = url.path.decode("ascii")
+        raw_path, query = path_and_query(self.url)
+        path = raw_path.decode("ascii")
         self.scope["method"] = self.parser.get_method().decode("ascii")
         self.scope["http_version"] = self.parser.get_http_version()
         self.scope["path"] = unquote(path) if "%" in path else path
-        self.scope["raw_path"] = url.path
-        self.scope["query_string"] = url.query or b""
+        self.scope["raw_path"] = raw_path
+        self.scope["query_string"] = query
         self.scope[IS_GONE] = self.transport.is_closing  # type: ignore[literal-required]
         self.scope[TURN] = Turn(self._crowd)  # type: ignore[literal-required]
 

@@ -170,9 +170,9 @@ def members(fields: Fields) -> Mapping[str, str]:
     by_name: dict[str, str] = {}
     for name, value in fields:
         # RFC 6749 §3.2: a member MUST NOT be included more than once, an empty one neither.
-        if comparable(name) in by_name:
+        if (named := comparable(name)) in by_name:
             raise RequestMalformed("A member is given twice.")
-        by_name[comparable(name)] = value
+        by_name[named] = value
     return {name: value for name, value in by_name.items() if value}
 
 
