@@ -39,6 +39,9 @@ WARM_UP_SECONDS = 10.0
 # So many that all who come at three times the capacity find one.
 OVERLOAD_CONNECTIONS = 700
 
+_OF_OURS = f"ratio of p99 at {SHARES[-1]:.0%} of capacity to the limit's cost"
+_OF_THE_LIMIT = f"ratio of the limit's own p99 at {SHARES[-1]:.0%} to its cost, asked beside it"
+
 Runs = dict[tuple[str, str], list[float]]
 
 
@@ -63,14 +66,16 @@ async def _rounds(beds: Sequence[Bed], limit: Signers, scale: Scale) -> Runs:
     runs: Runs = defaultdict(list)
     for _ in range(scale.rounds):
         for each, connections in ready:
-            bare = limit.run(scale.run_seconds / 6).cpu_micros / 1e6
+            bare = limit.run(scale.run_seconds / 6)
             capacity = await _capacity(connections, scale)
             for share in SHARES:
                 due = evenly(share * capacity, scale.run_seconds)
                 load = await _noted(runs, each, f"at {share:.0%} of capacity", connections, due)
                 if (share, each.workers) == (SHARES[-1], 1):
-                    ratio = f"ratio of p99 at {share:.0%} of capacity to the limit's cost"
-                    runs[ratio, each.name].append(load.quantile(0.99) / bare)
+                    ideal = limit.p99_of_one(share * bare.per_second, scale.run_seconds)
+                    runs[_OF_THE_LIMIT, each.name].append(ideal * bare.per_second)
+                    of_the_limit = load.quantile(0.99) * 1e6 / bare.cpu_micros
+                    runs[_OF_OURS, each.name].append(of_the_limit)
             due = at_random(SHARES[-1] * capacity, scale.run_seconds)
             await _noted(runs, each, f"at {SHARES[-1]:.0%}, at random moments", connections, due)
     for _, connections in ready:

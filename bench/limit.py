@@ -1,16 +1,23 @@
-"""The limit: what RSA alone takes of a refresh. One process a core, which does nothing else."""
+"""The limit: what RSA alone takes of a refresh. One process a core, which does nothing else.
+
+Also as a server would be asked, evenly in time: what this machine makes of the latency of one
+that has no other work.
+"""
 
 import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA512
+
+from bench.load import AWAKE_BEFORE, evenly, quantile
 
 # As long as the signed parts of the two tokens are.
 ACCESS, REFRESH = b"a" * 405, b"r" * 386
@@ -31,15 +38,22 @@ class Signers:
 
     def run(self, seconds: float) -> Limit:
         """All at once, for that long."""
-        for each in self.processes:
-            assert each.stdin
-            each.stdin.write(f"{seconds}\n")
-            each.stdin.flush()
-        told = [json.loads(each.stdout.readline()) for each in self.processes if each.stdout]
+        told = self._told(f"at full load, {seconds}")
         return Limit(
             cpu_micros=sum(cpu for cpu, _ in told) / len(told),
             per_second=sum(rate for _, rate in told),
         )
+
+    def p99_of_one(self, rate: float, seconds: float) -> float:
+        """In seconds, where so many are due in a second: of one process, with no queue of ours."""
+        return float(self._told(f"on time, {seconds}, {rate}")[0])
+
+    def _told(self, order: str) -> list[Any]:
+        for each in self.processes:
+            assert each.stdin
+            each.stdin.write(f"{order}\n")
+            each.stdin.flush()
+        return [json.loads(each.stdout.readline()) for each in self.processes if each.stdout]
 
 
 @contextmanager
@@ -60,21 +74,45 @@ def signers(count: int) -> Iterator[Signers]:
             each.communicate()
 
 
+def at_full_load(one: Callable[[], None], seconds: float) -> tuple[float, float]:
+    """CPU microseconds of one, and how many a second."""
+    until = time.perf_counter() + seconds
+    done, began, cpu_before = 0, time.perf_counter(), time.process_time()
+    while time.perf_counter() < until:
+        one()
+        done += 1
+    cpu, taken = time.process_time() - cpu_before, time.perf_counter() - began
+    return cpu / done * 1e6, done / taken
+
+
+def on_time(one: Callable[[], None], seconds: float, rate: float) -> float:
+    """From when each was due until it was done: the 99th percentile, in seconds."""
+    began, latencies = time.perf_counter(), []
+    for due in evenly(rate, seconds):
+        while (wait := began + due - time.perf_counter()) > 0:
+            time.sleep(max(0, wait - AWAKE_BEFORE))
+        one()
+        latencies.append(time.perf_counter() - began - due)
+    return quantile(latencies, 0.99)
+
+
+ORDERS: dict[str, Callable[..., object]] = {"at full load": at_full_load, "on time": on_time}
+
+
 def main() -> None:
-    """Sign for as many seconds as each line says; answer CPU microseconds and rate."""
+    """Do what each line orders, and answer in JSON."""
     key = generate_private_key(65537, 2048)
     padding, digest = PKCS1v15(), SHA512()
     public, signature = key.public_key(), key.sign(REFRESH, padding, digest)
+
+    def one() -> None:
+        public.verify(signature, REFRESH, padding, digest)
+        key.sign(ACCESS, padding, digest)
+        key.sign(REFRESH, padding, digest)
+
     for line in sys.stdin:
-        until = time.perf_counter() + float(line)
-        done, began, cpu_before = 0, time.perf_counter(), time.process_time()
-        while time.perf_counter() < until:
-            public.verify(signature, REFRESH, padding, digest)
-            key.sign(ACCESS, padding, digest)
-            key.sign(REFRESH, padding, digest)
-            done += 1
-        cpu, taken = time.process_time() - cpu_before, time.perf_counter() - began
-        sys.stdout.write(json.dumps([cpu / done * 1e6, done / taken]) + "\n")
+        order, *numbers = line.split(", ")
+        sys.stdout.write(json.dumps(ORDERS[order](one, *map(float, numbers))) + "\n")
         sys.stdout.flush()
 
 
