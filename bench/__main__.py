@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bench import latency, million, paths, plot, refresh, sizes, spreading
+from bench import latency, million, overload, paths, plot, refresh, sizes, spreading
 from bench.figures import Figure
 from bench.machine import about
 
@@ -19,7 +19,7 @@ RESULTS = Path(__file__).parent / "results"
 PARTS: Mapping[str, Callable[[], Sequence[Figure]]] = {
     "refresh": refresh.measure,
     "latency": latency.measure,
-    "overload": latency.overload,
+    "overload": overload.measure,
     "paths": paths.measure,
     "sizes": sizes.measure,
     "spreading": spreading.measure,

@@ -1,11 +1,8 @@
-"""Latency, with requests that come on time whatever the answers take, and under overload."""
+"""Latency, with requests that come on time whatever the answers take."""
 
 from collections import defaultdict
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from itertools import pairwise
-from operator import truediv
 
 from bench.beds import Bed, bed
 from bench.figures import Figure
@@ -22,7 +19,7 @@ from bench.load import (
     play,
     quantile,
 )
-from bench.machine import cpu_seconds, kept_waiting_seconds, memory_bytes
+from bench.machine import cpu_seconds, kept_waiting_seconds
 from bench.scale import Scale
 
 CONNECTIONS = 64
@@ -31,13 +28,6 @@ WHOLE = Scale(rounds=5, run_seconds=RUN_SECONDS, connections=CONNECTIONS)
 SHARES = (0.5, 0.8)
 QUANTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
 CURVE = (0.2, 0.35, 0.5, 0.65, 0.8, 0.9)
-
-OVERLOAD = 3.0
-OVERLOAD_SECONDS = 30.0
-OVERLOAD_RUNS = 2
-WARM_UP_SECONDS = 10.0
-# So many that all who come at three times the capacity find one.
-OVERLOAD_CONNECTIONS = 700
 
 _OF_OURS = f"ratio of p99 at {SHARES[-1]:.0%} of capacity to the limit's cost"
 _OF_THE_LIMIT = f"ratio of the limit's own p99 at {SHARES[-1]:.0%} to its cost, asked beside it"
@@ -128,96 +118,3 @@ def curve(scale: Scale = WHOLE) -> list[tuple[float, float, float]]:
 
     with bed("embedded", 1) as one:
         return play(points(one))
-
-
-def overload() -> list[Figure]:
-    """Three times the capacity: what is still served, how late, and what it does to memory."""
-    with bed("embedded", 1) as one:
-        return play(_overload(one), exactly=False)
-
-
-async def _overload(one: Bed) -> list[Figure]:
-    connections = await connected(one.server.port, await one.sessions(OVERLOAD_CONNECTIONS))
-    # Each asks once: who connects and does not is closed.
-    await closed_loop(connections, 0)
-    few = connections[:CONNECTIONS]
-    await closed_loop(few, RUN_SECONDS)
-    full, crowd, memory = [await _at_full_load(one, few)], [], []
-    # What a crowd takes the first time, it takes once.
-    await _crowded(one, connections, full[0].rate, WARM_UP_SECONDS)
-    (worker,) = one.worker_pids()
-    memory.append(memory_bytes(worker))
-    for _ in range(OVERLOAD_RUNS):
-        crowd.append(await _crowded(one, connections, full[-1].rate, OVERLOAD_SECONDS))
-        memory.append(memory_bytes(worker))
-        full.append(await _at_full_load(one, few))
-    return [*_goodput(full, crowd), *_waiting([each.load for each in crowd], memory)]
-
-
-def _goodput(full: "Sequence[_Served]", crowd: "Sequence[_Served]") -> list[Figure]:
-    """Beside what was served at full load right before and after."""
-    rates = [(before.rate + after.rate) / 2 for before, after in pairwise(full)]
-    per_cpu = [(before.per_cpu + after.per_cpu) / 2 for before, after in pairwise(full)]
-    offered = [each.load.answered / each.load.seconds for each in crowd]
-    refused = [each.load.statuses[503] / each.load.answered for each in crowd]
-    return [
-        _overloaded("offered / capacity", "", map(truediv, offered, rates)),
-        _overloaded("turned away / offered", "", refused),
-        _overloaded(
-            "goodput / capacity, for the same CPU",
-            "",
-            map(truediv, (each.per_cpu for each in crowd), per_cpu),
-        ),
-        _overloaded("goodput / capacity", "", map(truediv, (each.rate for each in crowd), rates)),
-        _overloaded("served", "/s", (each.rate for each in crowd)),
-        _overloaded("capacity, before and after", "/s", (each.rate for each in full)),
-    ]
-
-
-def _waiting(loads: Sequence[Load], memory: Sequence[int]) -> list[Figure]:
-    refused = (quantile(each.refused_after, 0.99) * 1e3 for each in loads)
-    grown = (after / before for before, after in pairwise(memory))
-    return [
-        _overloaded("p50 of what was served", "ms", (each.quantile(0.5) * 1e3 for each in loads)),
-        _overloaded("p99 of what was served", "ms", (each.quantile(0.99) * 1e3 for each in loads)),
-        _overloaded("p99 of what was turned away", "ms", refused),
-        _overloaded("worker's memory after / before", "", grown),
-    ]
-
-
-def _overloaded(what: str, unit: str, runs: Iterable[float]) -> Figure:
-    return Figure(name=f"overload for {OVERLOAD_SECONDS:.0f} s: {what}", unit=unit, runs=[*runs])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Served:
-    """Refreshes a second, by the clock and by the CPU of server and worker.
-
-    Of a core that is the worker's own: what other programs take away is no matter to the second.
-    """
-
-    rate: float
-    per_cpu: float
-    load: Load
-
-
-async def _at_full_load(one: Bed, few: Sequence[Connection]) -> _Served:
-    return await _served(one, closed_loop(few, 2 * RUN_SECONDS))
-
-
-async def _crowded(
-    one: Bed, connections: Sequence[Connection], capacity: float, seconds: float
-) -> _Served:
-    due = evenly(OVERLOAD * capacity, seconds)
-    served = await _served(one, OpenLoop(connections, from_sending=True).run(due))
-    assert set(served.load.statuses) <= {200, 503}, served.load.statuses
-    return served
-
-
-async def _served(one: Bed, work: Awaitable[Load]) -> _Served:
-    before = one.cpu().server
-    load = await work
-    count = load.statuses[200]
-    return _Served(
-        rate=count / load.seconds, per_cpu=count / (one.cpu().server - before), load=load
-    )

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from bench.beds import Bed, bed
 from bench.figures import Figure
-from bench.load import closed_loop, connected, play
+from bench.load import close, closed_loop, connected, play
 from bench.machine import memory_bytes
 from token_server.store.connect import connect
 from token_server.store.engine import Engine
@@ -28,21 +28,22 @@ POLICY = Policy(
 )
 
 
-def measure() -> list[Figure]:
+def measure(sessions: int = SESSIONS) -> list[Figure]:
     with bed("embedded", 2) as two:
-        return play(_with_many_sessions(two))
+        return play(_with_many_sessions(two, sessions))
 
 
-async def _with_many_sessions(two: Bed) -> list[Figure]:
+async def _with_many_sessions(two: Bed, count: int) -> list[Figure]:
     connections = await connected(two.server.port, await two.sessions(CONNECTIONS))
     await closed_loop(connections, 1)
+    close(connections)
     memory = [memory_bytes(pid) / 2**20 for pid in two.worker_pids()]
     before = await memory_used(two)
-    await begin_many(two, SESSIONS)
-    size = (await memory_used(two) - before) / SESSIONS
+    await begin_many(two, count)
+    size = (await memory_used(two) - before) / count
     return [
         Figure(name="memory of a worker (proportional share)", unit="MiB", runs=memory),
-        Figure(name=f"store's memory of a session, over {SESSIONS}", unit="bytes", runs=[size]),
+        Figure(name=f"store's memory of a session, over {count}", unit="bytes", runs=[size]),
         Figure(name="... of a million sessions", unit="MB", runs=[size * 1e6 / 1e6]),
     ]
 

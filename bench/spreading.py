@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.beds import Bed, bed
 from bench.figures import Figure
-from bench.load import closed_loop, connected, play
+from bench.load import close, closed_loop, connected, play
 from bench.machine import PROC
 
 CONNECTIONS = 64
@@ -22,15 +22,17 @@ LAST = b"GET /livez HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n"
 Trial = Callable[[Bed], list[int]]
 
 
-def measure() -> list[Figure]:
+def measure(
+    workers: Sequence[int] = WORKERS, *, trials: int = TRIALS, busy_trials: int = BUSY_TRIALS
+) -> list[Figure]:
     figures = []
-    for workers in WORKERS:
-        with bed("embedded", workers) as one:
+    for count in workers:
+        with bed("embedded", count) as one:
             for how, trial in (("at once", _at_once), ("one by one", _one_by_one)):
-                counts = [trial(one) for _ in range(TRIALS)]
-                figures.append(_figure(workers, how, counts))
+                counts = [trial(one) for _ in range(trials)]
+                figures.append(_figure(count, how, counts))
     with bed("embedded", 2) as two:
-        counts = play(_beside_a_busy_one(two))
+        counts = play(_beside_a_busy_one(two, busy_trials))
     return [*figures, _figure(2, "one by one, one of them busy", counts)]
 
 
@@ -40,12 +42,11 @@ def _figure(workers: int, how: str, counts: Sequence[Sequence[int]]) -> Figure:
     return Figure(name=name, unit="", runs=shares)
 
 
-async def _beside_a_busy_one(two: Bed) -> list[list[int]]:
+async def _beside_a_busy_one(two: Bed, trials: int) -> list[list[int]]:
     """What each worker holds, what keeps one of them busy included."""
     connections = await connected(two.server.port, await two.sessions(2 * BUSY_WITH))
     busy = [each for each in connections if _held_by_each(two, [each.port])[0]]
-    for each in set(connections) - set(busy):
-        each.close()
+    close(set(connections) - set(busy))
     over = asyncio.Event()
 
     async def keep_busy() -> None:
@@ -53,9 +54,10 @@ async def _beside_a_busy_one(two: Bed) -> list[list[int]]:
             await closed_loop(busy, 0.5)
 
     load = asyncio.create_task(keep_busy())
-    counts = [await asyncio.to_thread(_one_by_one, two) for _ in range(BUSY_TRIALS)]
+    counts = [await asyncio.to_thread(_one_by_one, two) for _ in range(trials)]
     over.set()
     await load
+    close(busy)
     return [[first + len(busy), second] for first, second in counts]
 
 

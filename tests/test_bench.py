@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from bench import latency, paths, refresh
+from bench import latency, million, overload, paths, refresh, sizes, spreading
 from bench.__main__ import main, write
 from bench.figures import Figure
 from bench.machine import PROC, about
@@ -95,6 +95,38 @@ def test_every_other_kind_of_request_has_a_cost() -> None:
         told[f"{what}: CPU, store included"] for what in ("log-in", "refusal of an expired token")
     )
     assert log_in > refused
+
+
+def test_under_overload_some_are_served_and_all_are_answered() -> None:
+    crowd = Scale(rounds=1, run_seconds=0.6, connections=300)
+    told = {each.name.partition(": ")[2]: each.median for each in overload.measure(crowd)}
+    assert told["offered / capacity"] > 1
+    assert 0 <= told["turned away / offered"] < 1
+    assert told["goodput / capacity"] > 0
+    assert 0 < told["p50 of what was served"] <= told["p99 of what was served"] < 10_000
+    assert told["worker's memory after / before"] > 0.5
+
+
+def test_a_session_takes_less_of_the_store_than_was_promised() -> None:
+    told = {each.name: each.runs for each in sizes.measure(1_900)}
+    assert len(told["memory of a worker (proportional share)"]) == 2
+    assert told["store's memory of a session, over 1900"][0] < 300
+
+
+def test_no_worker_holds_much_more_than_its_share_of_the_connections() -> None:
+    figures = spreading.measure((2,), trials=3, busy_trials=1)
+    assert len(figures) == 3
+    for each in figures:
+        assert all(0.5 <= share <= 0.75 for share in each.runs), each.told()
+
+
+def test_a_refresh_beside_many_sessions_is_told_beside_one_among_few() -> None:
+    small = million.Sizes(
+        few=8, many=600, refreshed_of_many=16, connections=4, rounds=1, run_seconds=0.05
+    )
+    figures = million.measure(small)
+    assert [each.name for each in figures if each.name.endswith("600 sessions")]
+    assert all(math.isfinite(each.median) and each.median != 0 for each in figures)
 
 
 def test_a_part_that_does_not_exist_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
