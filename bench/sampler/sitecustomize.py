@@ -12,18 +12,37 @@ import signal
 import sys
 from opcode import opmap
 from types import CodeType, FrameType
+from typing import NamedTuple
 
 WORKER = "token_server.process.worker"
 FILE = "BENCH_STACKS"
 EVERY_SECONDS = 0.002
 """Of CPU. Most kernels look 250 times a second, however often they are asked to."""
+WRITTEN_AT_ONCE = 10
+"""Between signatures whatever is done is slow: so as little as can be with each."""
 LOOP = asyncio.Runner.run.__code__
 RESUME = opmap["RESUME"]
 
 
+class Noted(NamedTuple):
+    codes: list[CodeType]
+    """The innermost first; none, where the loop itself was at work."""
+    at: int
+    """How far in the innermost."""
+
+
 def note_stacks(file: int) -> None:
+    noted: list[Noted] = []
+
     def note(_: int, frame: FrameType | None) -> None:
-        os.write(file, stack(frame).encode() + b"\n")
+        at, codes = frame.f_lasti if frame else 0, []
+        while frame and frame.f_code is not LOOP:
+            codes.append(frame.f_code)
+            frame = frame.f_back
+        noted.append(Noted(codes, at))
+        if len(noted) >= WRITTEN_AT_ONCE:
+            os.write(file, "".join(map(line_of, noted)).encode())
+            noted.clear()
 
     signal.signal(signal.SIGPROF, note)
     # What it interrupts is begun again, as if nothing had happened.
@@ -33,19 +52,11 @@ def note_stacks(file: int) -> None:
     atexit.register(signal.setitimer, signal.ITIMER_PROF, 0)
 
 
-def stack(frame: FrameType | None) -> str:
-    """File and function of each frame, the innermost first; nothing, where the loop itself is."""
-    if frame and frame.f_lasti <= beginning(frame.f_code):
-        frame = frame.f_back
-    names = []
-    while frame and frame.f_code is not LOOP:
-        names.append(f"{frame.f_code.co_filename}:{frame.f_code.co_name}")
-        frame = frame.f_back
-    return "\t".join(names)
-
-
-def beginning(code: CodeType) -> int:
-    return code.co_code.index(RESUME)
+def line_of(noted: Noted) -> str:
+    """File and function of each."""
+    begins = noted.codes and noted.at <= noted.codes[0].co_code.index(RESUME)
+    codes = noted.codes[1:] if begins else noted.codes
+    return "\t".join(f"{each.co_filename}:{each.co_name}" for each in codes) + "\n"
 
 
 if WORKER in sys.orig_argv and FILE in os.environ:
