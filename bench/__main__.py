@@ -1,6 +1,6 @@
 """`make bench`: measures, prints one page, and writes it to bench/results/ as JSON and SVG.
 
-python -m bench [refresh | latency | paths | sizes | spreading | overload | million]...
+python -m bench [refresh | layers | latency | paths | sizes | spreading | overload | million]...
 
 `million` takes some minutes and 1.5 GB of disk; it runs only where it is named.
 """
@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bench import latency, million, overload, paths, plot, refresh, sizes, spreading
+from bench import latency, layers, million, overload, paths, plot, refresh, sizes, spreading
 from bench.figures import Figure
 from bench.machine import about
 
 RESULTS = Path(__file__).parent / "results"
 PARTS: Mapping[str, Callable[[], Sequence[Figure]]] = {
     "refresh": refresh.measure,
+    "layers": layers.measure,
     "latency": latency.measure,
     "overload": overload.measure,
     "paths": paths.measure,
@@ -53,7 +54,7 @@ def write(
     figures: Mapping[str, Sequence[Figure]],
     curve: Sequence[tuple[float, float, float]],
 ) -> None:
-    plot.draw(folder / "latency-and-cost.svg", curve, figures["refresh"], machine)
+    plot.draw(folder / "latency-and-cost.svg", curve, figures, machine)
     written = {
         "machine": machine,
         "parts": {

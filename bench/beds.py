@@ -51,7 +51,9 @@ class Bed:
 
 
 @contextmanager
-def bed(store: str, workers: int, **settings: str) -> Iterator[Bed]:
+def bed(
+    store: str, workers: int, variables: dict[str, str] | None = None, /, **settings: str
+) -> Iterator[Bed]:
     with ExitStack() as held:
         folder = Path(held.enter_context(TemporaryDirectory(prefix="bench-")))
         settings |= {"WORKERS": str(workers)}
@@ -59,7 +61,7 @@ def bed(store: str, workers: int, **settings: str) -> Iterator[Bed]:
         if store == "tcp":
             own, url = held.enter_context(_tcp_store(folder))
             settings["STORE_URL"] = url
-        server = held.enter_context(running_server(folder, **settings))
+        server = held.enter_context(running_server(folder, variables, **settings))
         # The file is the audit log's only reader.
         yield Bed(
             name=f"{store}, {workers} worker{'s' * (workers > 1)}",

@@ -22,7 +22,7 @@ class Figure:
             f"{value:.{digits}f}" for value in (self.median, min(self.runs), max(self.runs))
         )
         spread = f"({low} - {high})" if len(self.runs) > 1 else ""
-        return f"  {self.name:<58} {median:>8} {self.unit:<6} {spread}"
+        return f"  {self.name:<74} {median:>8} {self.unit:<6} {spread}"
 
     def as_json(self) -> dict[str, object]:
         return {

@@ -1,4 +1,4 @@
-"""The figures as a picture: latency against load, and what a refresh's CPU goes to."""
+"""The figures as a picture: latency against load, what a refresh costs, and its layers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
@@ -6,9 +6,10 @@ from pathlib import Path
 
 from bench.figures import Figure
 
-WIDTH, HEIGHT = 900, 420
+WIDTH, HEIGHT = 900, 685
 LEFT, RIGHT, TOP, BOTTOM = 60, 500, 60, 360
 BARS = 560
+LAYERS, LAYERS_FROM, ROW, LONGEST = 460, 300, 19, 520
 PARTS = {
     "the limit": "#4c72b0",
     "server alone": "#dd8452",
@@ -19,10 +20,10 @@ PARTS = {
 def draw(
     file: Path,
     curve: Sequence[tuple[float, float, float]],
-    refresh: Sequence[Figure],
+    figures: Mapping[str, Sequence[Figure]],
     machine: Mapping[str, str],
 ) -> None:
-    lines = [*_curve(curve), *_bars(refresh)]
+    lines = [*_curve(curve), *_bars(figures["refresh"]), *_layers(figures["layers"])]
     title = escape(f"{machine['cpu']}, Python {machine['python']}, {machine['openssl']}")
     file.write_text(
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
@@ -69,9 +70,31 @@ def _bars(refresh: Sequence[Figure]) -> Iterator[str]:
                 f'height="{height:.0f}" fill="{color}"/>'
                 + _text(BARS + number * 80 + 12, base + height / 2 + 4, f"{value:.0f}", "white")
             )
-        yield _text(BARS + number * 80 - 8, BOTTOM + 16, bed)
+        for line, words in enumerate(bed.split(", ")):
+            yield _text(BARS + number * 80, BOTTOM + 16 + 15 * line, words)
     for at, (name, color) in enumerate(PARTS.items()):
-        yield _text(BARS + at * 100, BOTTOM + 40, name, color)
+        yield _text(BARS + at * 100, BOTTOM + 52, name, color)
+
+
+def _layers(figures: Sequence[Figure]) -> Iterator[str]:
+    """One worker's, the largest first; RSA has the limit's colour."""
+    (whole, limit), layers = (each.median for each in figures[:2]), figures[2:]
+    yield _text(
+        LEFT,
+        LAYERS - 14,
+        f"CPU of a refresh, layer by layer (us): {whole:.0f} in all, 1 worker, embedded; "
+        f"the limit, measured beside it, {limit:.0f}",
+    )
+    longest = max(each.median for each in layers)
+    for number, each in enumerate(layers):
+        name = each.name.partition(": ")[2].partition(" (")[0]
+        color = PARTS["the limit" if name.startswith("RSA") else "server alone"]
+        top, width = LAYERS + number * ROW, each.median / longest * LONGEST
+        yield (
+            _text(LEFT, top + 11, name)
+            + f'<rect x="{LAYERS_FROM}" y="{top}" width="{width:.1f}" height="{ROW - 5}" '
+            f'fill="{color}"/>' + _text(LAYERS_FROM + width + 6, top + 11, f"{each.median:.0f}")
+        )
 
 
 def _text(x: float, y: float, text: str, color: str = "black") -> str:

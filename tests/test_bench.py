@@ -3,14 +3,27 @@
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from bench import latency, million, overload, paths, refresh, sizes, spreading
+from bench import (
+    latency,
+    layers,
+    million,
+    overload,
+    paths,
+    plot,
+    refresh,
+    sizes,
+    spreading,
+    stacks,
+)
 from bench.__main__ import main, write
 from bench.figures import Figure
+from bench.layers import COST
 from bench.machine import PROC, about
 from bench.scale import Scale
 
@@ -19,6 +32,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 TINY = Scale(rounds=1, run_seconds=0.05, connections=4, tokens=4, beds=[("embedded", 1)])
+# The kernel looks 250 times in a second of CPU, of which a busy machine gives a part.
+SOME_SAMPLES = replace(TINY, run_seconds=0.5)
+PACKAGE = "token_server/"
 
 
 def by_name(figures: Sequence[Figure]) -> dict[str, float]:
@@ -30,9 +46,7 @@ def by_name(figures: Sequence[Figure]) -> dict[str, float]:
     return {each.name: each.median for each in figures}
 
 
-def test_a_refresh_costs_more_than_its_rsa_and_the_page_begins_with_the_ratio(
-    tmp_path: Path,
-) -> None:
+def test_a_refresh_costs_more_than_its_rsa_and_the_page_begins_with_the_ratio() -> None:
     figures = refresh.measure(TINY)
     told = by_name(figures)
     assert figures[0].name.startswith("ratio to the limit")
@@ -43,19 +57,65 @@ def test_a_refresh_costs_more_than_its_rsa_and_the_page_begins_with_the_ratio(
         for part in ("store included", "server alone", "store alone")
     )
     assert whole == pytest.approx(server + store)
-    is_written(tmp_path, figures)
 
 
-def is_written(folder: Path, figures: Sequence[Figure]) -> None:
-    machine, curve = about(), [(0.5, 1.0, 2.0), (0.8, 2.0, 4.0)]
-    write(folder, machine, {"refresh": figures}, curve)
-    written = json.loads((folder / "bench.json").read_text())
-    assert written["machine"] == machine
-    assert [each["name"] for each in written["parts"]["refresh"]] == [
-        each.name for each in figures
+def test_the_layers_of_a_refresh_add_up_to_the_whole_and_signatures_are_the_largest() -> None:
+    told = by_name(layers.measure(SOME_SAMPLES))
+    where = "(embedded, 1 worker)"
+    whole, limit = (told.pop(f"{COST}, {what} {where}") for what in ("worker alone", "the limit"))
+    assert limit > 0
+    assert set(told) == {f"{COST}: {layer} {where}" for layer in stacks.NAMES}
+    assert sum(told.values()) == pytest.approx(whole)
+    assert max(told, key=told.__getitem__) == f"{COST}: {stacks.SIGNATURES} {where}"
+    assert told[f"{COST}: {stacks.UNTOLD} {where}"] < 0.2 * whole
+
+
+@pytest.mark.parametrize(
+    "place", [each for places in stacks.LAYERS.values() for each in places if PACKAGE in each]
+)
+def test_whatever_has_a_layer_is_there(place: str) -> None:
+    path, _, function = place.partition(":")
+    where = Path(__file__).parent.parent / path
+    assert where.exists()
+    assert not function or f"def {function}(" in where.read_text()
+
+
+@pytest.mark.parametrize(
+    ("stack", "layer"),
+    [
+        ("/x/token_server/signing/jws.py:signed\t/x/uvicorn/h.py:run", stacks.SIGNATURES),
+        ("/x/token_server/signing/jws.py:unpack\t/x/uvicorn/h.py:run", stacks.TOKEN),
+        ("<string>:__init__\t/x/token_server/tokens/claims.py:_aud", stacks.RULES),
+        ("/x/token_server/strict_json.py:write\t/x/token_server/audit.py:record", stacks.AUDIT),
+        ("/x/token_server/cli/users.py:add\t/x/asyncio/tasks.py:sleep", stacks.UNTOLD),
+        ("", stacks.LOOP),
+    ],
+)
+def test_the_innermost_frame_that_has_a_layer_names_it(stack: str, layer: str) -> None:
+    assert stacks.layer_of(stack) == layer
+
+
+def costs(*what: str) -> list[Figure]:
+    return [
+        Figure(name=f"{COST}{each} (embedded, 1 worker)", unit="us", runs=[9]) for each in what
     ]
-    drawn = ET.fromstring((folder / "latency-and-cost.svg").read_text())  # noqa: S314 - ours
-    assert "the limit" in set(drawn.itertext())
+
+
+def test_what_was_measured_is_written_and_drawn(tmp_path: Path) -> None:
+    machine, curve = about(), [(0.5, 1.0, 2.0), (0.8, 2.0, 4.0)]
+    figures = {
+        "refresh": costs(*(f", {part}" for part in plot.PARTS)),
+        "layers": costs(", worker alone", ", the limit", *(f": {each}" for each in stacks.NAMES)),
+    }
+    write(tmp_path, machine, figures, curve)
+    written = json.loads((tmp_path / "bench.json").read_text())
+    assert written["machine"] == machine
+    assert {
+        part: [each["name"] for each in measured] for part, measured in written["parts"].items()
+    } == {part: [each.name for each in measured] for part, measured in figures.items()}
+    drawn = ET.fromstring((tmp_path / "latency-and-cost.svg").read_text())  # noqa: S314 - ours
+    words = set(drawn.itertext())
+    assert {"the limit", "p99", *stacks.NAMES} <= words
 
 
 def test_latencies_rise_from_quantile_to_quantile_and_the_loads_own_lateness_is_told() -> None:

@@ -33,6 +33,8 @@ class Server:
 
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+    """Of its environment, beside the settings."""
     process: "subprocess.Popen[bytes] | None" = None
     url: str = ""
     """Where it serves, once it said so: after each start on another port."""
@@ -54,7 +56,7 @@ class Server:
         ours = {
             f"TOKEN_SERVER_{name}": value for name, value in (defaults | self.settings).items()
         }
-        return {**os.environ, **ours}
+        return {**os.environ, **ours, **self.variables}
 
     def start(self, *, wait: bool = True) -> None:
         self.url = ""
@@ -156,8 +158,10 @@ class Server:
 
 
 @contextmanager
-def running_server(folder: Path, **settings: str) -> Iterator[Server]:
-    server = Server(folder, settings)
+def running_server(
+    folder: Path, variables: dict[str, str] | None = None, /, **settings: str
+) -> Iterator[Server]:
+    server = Server(folder, settings, variables or {})
     try:
         server.start()
         yield server

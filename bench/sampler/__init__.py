@@ -1,0 +1,1 @@
+"""A folder for PYTHONPATH: whatever Python starts with it imports its `sitecustomize`."""
