@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
-from support.processes import is_alive, wait_until
+from support.processes import HAS_PROC, PROC, is_alive, wait_until
 
 from token_server.problems import Problem
 from token_server.store import embedded
@@ -75,6 +75,21 @@ def test_every_answer_is_on_disk_and_nothing_is_evicted(store: EmbeddedStore) ->
         "maxmemory-policy": "noeviction",
         "port": "0",
     }
+
+
+@pytest.mark.skipif(not HAS_PROC, reason="Linux alone shows a program's environment")
+def test_its_allocator_is_told_what_suits_it_unless_an_operator_tells_it_otherwise(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told() -> str | None:
+        with EmbeddedStore(folder) as store:
+            lines = (PROC / str(pid_of(store)) / "environ").read_text().split("\0")
+            return dict(line.split("=", 1) for line in lines if line).get("GLIBC_TUNABLES")
+
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    assert told() == "glibc.malloc.tcache_count=512"
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.arena_max=1")
+    assert told() == "glibc.malloc.arena_max=1"
 
 
 def test_nobody_else_can_read_or_reach_it(store: EmbeddedStore, folder: Path) -> None:
