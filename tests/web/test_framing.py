@@ -26,12 +26,20 @@ def test_a_target_is_read_as_the_parser_reads_it(rest: str) -> None:
     ("url", "expected"),
     [
         (b"http://host/path?query", (b"/path", b"query")),
+        (b"http://host?query", (b"/", b"query")),
+        (b"*", (b"*", b"")),
         (b"/path?a?b", (b"/path", b"a?b")),
         (b"/path#fragment", (b"/path", b"")),
         (b"//host/path", (b"//host/path", b"")),
     ],
 )
-def test_every_form_of_a_target_has_its_path_and_query(
+def test_every_form_of_a_target_that_is_served_has_its_path_and_query(
     url: bytes, expected: tuple[bytes, bytes]
 ) -> None:
     assert path_and_query(url) == expected
+
+
+@pytest.mark.parametrize("url", [b"host", b"/caf\xc3\xa9", b"http://host:99999/"])
+def test_what_is_no_target_is_refused(url: bytes) -> None:
+    with pytest.raises(ValueError, match="not a"):
+        path_and_query(url)

@@ -45,6 +45,8 @@ MALFORMED = {
     "TLS on a plain port": bytes.fromhex("160301020001000100") + b"\0" * 200,
     "a target that is no ASCII": get(b"Host: a").replace(b"/", b"/\xff", 1),
     "a target without a path": get(b"Host: a").replace(b"/", b"?a=b", 1),
+    "a target with no such port": get(b"Host: a").replace(b"/", b"http://a:99999/", 1),
+    "a target with half an address": get(b"Host: a").replace(b"/", b"http://[::1/", 1),
 }
 
 
@@ -56,6 +58,20 @@ def test_a_malformed_request_is_refused_and_its_connection_closed(
     assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
     assert answer.count(b"HTTP/1.1 ") == 1
     assert b"connection: close\r\n" in answer
+
+
+def test_a_target_that_names_a_host_alone_is_for_its_root(port: int) -> None:
+    with connect(port) as connection:
+        connection.sendall(get(b"Host: a").replace(b"/", b"http://a", 1))
+        _, shown = read_answer(connection)
+    assert shown["path"] == "/"
+
+
+def test_an_odd_target_takes_no_answer_that_is_owed_to_the_request_before_it(port: int) -> None:
+    odd = get(b"Host: a").replace(b"/", b"http://a:99999/", 1)
+    answer = ask(port, post(b"Content-Length: 3", body=b"a=b") + odd)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"a=b" in answer
 
 
 @pytest.mark.parametrize("version", [b"0.9", b"2.0"])

@@ -148,13 +148,14 @@ def test_who_keeps_the_server_waiting_takes_nobodys_place(port: int) -> None:
         connection.close()
 
 
-def test_who_was_waited_for_is_counted_once_all_of_it_is_here(port: int) -> None:
+@pytest.mark.parametrize("rest", [b"=b", b"=b\1"], ids=["rest", "rest and nonsense"])
+def test_who_was_waited_for_is_counted_once_all_of_it_is_here(port: int, rest: bytes) -> None:
     slow = [connect(port) for _ in range(Narrow.MAX_AT_ONCE)]
     for connection in slow:
         connection.sendall(post(b"Content-Length: 3", path=b"/never", body=b"a"))
     assert status(port, post(b"Content-Length: 0")) == b"200"
     for connection in slow:
-        connection.sendall(b"=b")
+        connection.sendall(rest)
     wait_until(lambda: status(port, post(b"Content-Length: 0")) == b"503")
     for connection in slow:
         connection.close()

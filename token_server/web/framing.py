@@ -1,4 +1,7 @@
-"""For whom and for what a request is, and where its body ends: told in one way only."""
+"""For whom and for what a request is, and where its body ends: told in one way only.
+
+Of the target there are two readers, which a test holds to agree.
+"""
 
 from collections.abc import Collection, Iterable
 
@@ -26,10 +29,21 @@ def is_framed(headers: Collection[tuple[bytes, bytes]], version: str) -> bool:
 
 
 def path_and_query(url: bytes) -> tuple[bytes, bytes]:
-    """What a request is for (RFC 9112 §3.2)."""
-    # The origin-form, which nearly all send, needs no parser; a fragment is for nobody to send.
+    """What a request is for (RFC 9112 §3.2). Raises: ValueError."""
+    # The origin-form, which nearly all send, needs no parser.
     if url.startswith(b"/") and b"#" not in url:
         path, _, query = url.partition(b"?")
-        return path, query
-    parsed = httptools.parse_url(url)
-    return parsed.path, parsed.query or b""
+    else:
+        path, query = _parsed(url)
+    if not path.isascii():
+        raise ValueError("not a path in ASCII")
+    return path, query
+
+
+def _parsed(url: bytes) -> tuple[bytes, bytes]:
+    try:
+        parsed = httptools.parse_url(url)
+    except httptools.HttpParserInvalidURLError as fault:
+        raise ValueError("not a target") from fault
+    # RFC 9110 §4.2.3: an empty path is `/`.
+    return parsed.path or b"/", parsed.query or b""

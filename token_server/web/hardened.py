@@ -102,13 +102,13 @@ class Hardened(HttpToolsProtocol):
             cause = error.__context__
             self._reject(cause.status if isinstance(cause, Unreadable) else HTTPStatus.BAD_REQUEST)
             return
+        finally:
+            self._note_who_waits()
         # The parser keeps a header or trailer to itself until it has seen all of it.
         if self._swallowed_bytes > self.MAX_HEAD_BYTES:
             self._reject(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-        else:
-            if self._swallowed_bytes or self._stage is not Stage.IDLE:
-                self._receiving.begin()
-            self._note_who_waits()
+        elif self._swallowed_bytes or self._stage is not Stage.IDLE:
+            self._receiving.begin()
 
     # The parser speaks.
 
@@ -137,6 +137,7 @@ class Hardened(HttpToolsProtocol):
         if self._stage is not Stage.HEAD:
             return
         self._check_head()
+        target = path_and_query(self.url)
         self._stage = Stage.BODY
         if self._has_too_much_to_do():
             self._is_turned_away = True
@@ -144,7 +145,7 @@ class Hardened(HttpToolsProtocol):
             self._turned_away_method = self.parser.get_method()
             self._is_kept = self.parser.should_keep_alive()
             return
-        self._complete_scope()
+        self._complete_scope(*target)
         app = self.config.loaded_app
         self._begin(closing_unless_read(app) if self.expect_100_continue else app)  # type: ignore[arg-type]
 
@@ -227,8 +228,7 @@ class Hardened(HttpToolsProtocol):
             self.transport.close()
         self.on_response_complete()
 
-    def _complete_scope(self) -> None:
-        raw_path, query = path_and_query(self.url)
+    def _complete_scope(self, raw_path: bytes, query: bytes) -> None:
         path = raw_path.decode("ascii")
         self.scope["method"] = self.parser.get_method().decode("ascii")
         self.scope["http_version"] = self.parser.get_http_version()
