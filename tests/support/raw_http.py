@@ -10,7 +10,7 @@ from typing import Any
 
 import uvicorn
 import uvloop
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from token_server.web.hardened import Hardened
 
@@ -54,10 +54,12 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @contextmanager
-def serving(protocol: type[Hardened], *, keep_alive_seconds: int = 5) -> Iterator[int]:
+def serving(
+    protocol: type[Hardened], app: ASGIApp = echo, *, keep_alive_seconds: int = 5
+) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(
-            echo,
+            app,
             http=protocol,
             ws="none",
             lifespan="off",

@@ -8,10 +8,9 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
-from support import raw_http
 from support.client_desk import BILLING, ClientDesk, basic
 from support.processes import wait_until
-from support.raw_http import connect, post, read_answer, serving
+from support.raw_http import connect, echo, post, read_answer, serving
 from support.web_room import WebRoom
 
 from token_server.web import overload
@@ -76,16 +75,14 @@ async def test_health_and_keys_are_told_however_late(path: str) -> None:
     assert (await late(WebRoom()).get(path)).status_code == 200
 
 
-def test_what_the_client_itself_takes_is_no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_client_itself_takes_is_no_waiting() -> None:
     turns: list[Turn] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         turns.append(scope[TURN])
         await echo(scope, receive, send)
 
-    echo = raw_http.echo
-    monkeypatch.setattr(raw_http, "echo", app)
-    with serving(Hardened) as port, connect(port) as connection:
+    with serving(Hardened, app) as port, connect(port) as connection:
         connection.sendall(post(b"Content-Length: 3", body=b"a"))
         wait_until(lambda: bool(turns))
         began = time.monotonic()

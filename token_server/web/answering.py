@@ -64,7 +64,10 @@ class Cycle(RequestResponseCycle):
 
     def _whole(self, start: HTTPResponseStartEvent, body: bytes) -> bytes | None:
         fields = [*self.default_headers, *start.get("headers", ())]
-        lines = [STATUS_LINE[start["status"]], *[b"%b: %b\r\n" % field for field in fields]]
+        lines = [
+            STATUS_LINE[start["status"]],
+            *[b"%b: %b\r\n" % (name, value) for name, value in fields],
+        ]
         head = b"".join(lines)
         if (
             self.scope["method"] == "HEAD"
