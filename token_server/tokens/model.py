@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple, NewType
+from typing import NewType
 
 Subject = NewType("Subject", str)
 SessionId = NewType("SessionId", str)
@@ -126,10 +126,11 @@ class TokenType(StrEnum):
 TYPES_READ = (TokenType.JWT, TokenType.AT_JWT)
 
 
-class Unsigned(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Unsigned:
     """What a token will say."""
 
-    claims: Mapping[str, object]
+    claims: Mapping[str, object] = field(repr=False)
     typ: TokenType = TokenType.JWT
 
 

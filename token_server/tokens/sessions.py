@@ -201,20 +201,20 @@ class SessionRules(Steps):
         if kept is None:
             unsigned.append(Unsigned(refresh_claims(session, self._token_ids)))
         # Both at once: nothing may change between them.
-        signed = await self._signer.sign(*unsigned, kid=kid, now=now)
+        access_token, *fresh = await self._signer.sign(*unsigned, kid=kid, now=now)
         return TokenPair(
-            access_token=signed[0],
-            refresh_token=signed[-1] if kept is None else kept,
+            access_token=access_token,
+            refresh_token=fresh[0] if kept is None else kept,
             session=session,
             scope=on.scope,
         )
 
 
 def _handed(showing: Showing, token: RefreshToken) -> Handed:
-    if isinstance(showing, Handed):
-        return showing
     ids = {"sid": token.sid, "sub": token.subject, "token_id": token.token_id}
     match showing:
+        case Handed():
+            return showing
         case Late():
             raise RequestLate().about(**ids)
         case Reused(ended=ended):

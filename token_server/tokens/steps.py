@@ -91,6 +91,7 @@ class Steps:
     async def _reserved_kid(self, now: datetime, *, until: datetime) -> Kid:
         """The key to sign with; before anything changes, so that a failure changes nothing."""
         kid = self._signer.signing_kid(now)
+        # It nearly always is, and then there is nothing to wait for.
         if not self._key_expiries.is_reserved(kid, until):
             await self._key_expiries.reserve(kid, until)
         return kid
