@@ -75,7 +75,8 @@ def _goodput(full: "Sequence[_Served]", crowd: "Sequence[_Served]") -> Iterable[
 
 
 def _waiting(loads: Sequence[Load], memory: Sequence[int]) -> Iterable[_Told]:
-    refused = (quantile(each.refused_after, 0.99) * 1e3 for each in loads)
+    # It may be that nobody was.
+    refused = (quantile(each.refused_after or [0.0], 0.99) * 1e3 for each in loads)
     grown = (after / before for before, after in pairwise(memory))
     yield "p50 of what was served", "ms", (each.quantile(0.5) * 1e3 for each in loads)
     yield "p99 of what was served", "ms", (each.quantile(0.99) * 1e3 for each in loads)

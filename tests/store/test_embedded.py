@@ -87,7 +87,7 @@ def test_its_allocator_is_told_what_suits_it_unless_an_operator_tells_it_otherwi
             return dict(line.split("=", 1) for line in lines if line).get("GLIBC_TUNABLES")
 
     monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
-    assert told() == "glibc.malloc.tcache_count=512"
+    assert told() == "glibc.malloc.tcache_count=127"
     monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.arena_max=1")
     assert told() == "glibc.malloc.arena_max=1"
 

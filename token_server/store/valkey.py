@@ -28,8 +28,8 @@ OPTIONS = (
     *("--save", "", "--maxmemory-policy", "noeviction"),
 )
 # glibc's allocator, where the program has that one: what Lua gives back is what it gets next, and
-# not a gap between sessions somewhere in the memory.
-ALLOCATOR = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=512"}
+# not a gap between sessions somewhere in the memory. Some older ones cannot count further.
+ALLOCATOR = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=127"}
 # What Valkey or Redis says of a file whose end is garbage.
 DAMAGED = re.compile(
     r"append only file (?P<file>[\w.]+):.* (\./)?(?P<repairer>(valkey|redis)-check-aof)"
