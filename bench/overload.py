@@ -25,7 +25,7 @@ TIMES = 3.0
 # So many connections that all who come at three times the capacity find one.
 WHOLE = Scale(rounds=2, run_seconds=30.0, connections=700)
 FEW = 64
-"""Connections keep a worker at full load."""
+"""So many connections keep a worker at full load."""
 
 
 def measure(scale: Scale = WHOLE) -> list[Figure]:
