@@ -53,7 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 PURE = {
     *("collections", "contextlib", "dataclasses", "datetime", "enum", "functools", "re", "typing"),
-    *("hashlib", "hmac", "uuid", "token_server"),
+    *("hashlib", "hmac", "msgspec", "uuid", "token_server"),
 }
 
 

@@ -1,10 +1,10 @@
 """A profile: one JSON object, read strictly, and what is told of a subject by it."""
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec import structs
 from redis.asyncio import Redis
 from support.accounts import THEN, an_account
 
@@ -62,7 +62,7 @@ def test_the_largest_profile_is_64_kib() -> None:
 async def test_a_subjects_profile_is_what_its_account_holds(redis: Redis) -> None:
     accounts = Accounts(Engine(redis, waits_for_fsync=False), keep=timedelta(days=15))
     moments = [THEN + timedelta(hours=hours) for hours in range(3)]
-    account = replace(
+    account = structs.replace(
         an_account(),
         created_at=moments[0],
         updated_at=moments[1],

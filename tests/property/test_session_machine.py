@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec import structs
 from redis.asyncio import Redis
 from support.moments import MovableClock
 from support.sessions import ALICE, POLICY, Desk, sessions_on
@@ -132,7 +133,7 @@ class SessionMachine(RuleBasedStateMachine):
 
     @initialize(kind=st.sampled_from(KINDS))
     def a_session_begins(self, kind: dict[str, Any]) -> None:
-        policy = replace(POLICY, grace_period=GRACE, recovery_period=RECOVERY)
+        policy = structs.replace(POLICY, grace_period=GRACE, recovery_period=RECOVERY)
         self.desk = Desk(self.run(sessions_on(self.client)), policy=policy, **kind)
         self.session = self.run(self.desk.begin(self.clock()))
         self.model = Model(

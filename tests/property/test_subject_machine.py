@@ -13,6 +13,7 @@ from typing import TypeVar
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from msgspec import structs
 from redis.asyncio import Redis
 from support.accounts import an_account
 from support.moments import MovableClock
@@ -150,7 +151,7 @@ class SubjectMachine(RuleBasedStateMachine):
 
     def _reserved(self, life: timedelta, now: datetime) -> Policy:
         """That policy, once its tokens are reserved for as the rules do it."""
-        policy = replace(POLICY, refresh_token_lifetime=life)
+        policy = structs.replace(POLICY, refresh_token_lifetime=life)
         expiries = StoredKeyExpiries(self.engine, propagation_period=timedelta(hours=1))
         self.run(expiries.reserve(KID, now + policy.longest_lifetime(short_term=False)))
         return policy

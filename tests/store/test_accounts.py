@@ -3,10 +3,10 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from msgspec import structs
 from redis.asyncio import Redis
 from support.accounts import an_account
 from support.moments import MovableClock
@@ -90,7 +90,7 @@ async def test_accounts_are_listed_by_name_however_many(accounts: Accounts) -> N
 async def test_a_password_changes_whatever_it_was(accounts: Accounts, clock: MovableClock) -> None:
     await accounts.add(an_account())
     assert await accounts.set_password_hash(ALICE, "new", replacing=None, at=clock())
-    assert await accounts.find(ALICE) == replace(
+    assert await accounts.find(ALICE) == structs.replace(
         an_account(), password_hash="new", updated_at=clock(), password_updated_at=clock()
     )
 
@@ -151,12 +151,12 @@ async def test_an_account_is_disabled_and_enabled_again(
     await accounts.add(an_account())
     for _ in range(2):
         assert await accounts.disable(ALICE, at=clock())
-        disabled = replace(an_account(), disabled=True, updated_at=clock())
+        disabled = structs.replace(an_account(), disabled=True, updated_at=clock())
         assert await accounts.find(ALICE) == disabled
     clock.move(seconds=1)
     for _ in range(2):
         assert await accounts.enable(ALICE, at=clock())
-        assert await accounts.find(ALICE) == replace(an_account(), updated_at=clock())
+        assert await accounts.find(ALICE) == structs.replace(an_account(), updated_at=clock())
 
 
 async def test_a_removed_account_leaves_its_name_free(accounts: Accounts, redis: Redis) -> None:
@@ -262,7 +262,7 @@ async def test_the_subjects_record_outlives_every_token_that_it_ends(
     kept = await redis.pttl(names.subject_record(ALICE))
     assert abs(kept - KEEP // timedelta(milliseconds=1)) < 60_000
     await accounts.enable(ALICE, at=clock()) or await accounts.add(an_account())
-    longer = replace(POLICY, refresh_token_lifetime=timedelta(days=90))
+    longer = structs.replace(POLICY, refresh_token_lifetime=timedelta(days=90))
     await desk.with_policy(longer).begin(clock())
     await end(accounts, clock())
     kept = await redis.pttl(names.subject_record(ALICE))

@@ -6,6 +6,7 @@ from datetime import timedelta
 from random import Random
 
 import pytest
+from msgspec import structs
 from redis.asyncio import Redis
 from support.moments import MovableClock
 from support.sessions import ALICE, POLICY, Desk, outcome_of, session_of, sessions_on
@@ -76,7 +77,7 @@ async def test_a_session_is_remembered_for_as_long_as_its_last_token_lives(
     desk: Desk, redis: Redis, clock: MovableClock
 ) -> None:
     """Also where that is the access token: nobody may take it for unknown while it is good."""
-    odd = desk.with_policy(replace(POLICY, refresh_token_lifetime=timedelta(minutes=1)))
+    odd = desk.with_policy(structs.replace(POLICY, refresh_token_lifetime=timedelta(minutes=1)))
     session = await odd.begin(clock())
     dropped_at = await redis.pexpiretime(names.session(ALICE, session.sid))
     expected = to_micros(session.access_token_expires_at + LEEWAY) // 1000

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from msgspec import structs
 from redis.asyncio import Redis
 from support.moments import MovableClock
 from support.sessions import ALICE, KID, POLICY, Desk, outcome_of, session_of, sessions_on
@@ -98,7 +99,7 @@ async def test_ending_all_covers_every_session_begun_before_and_none_begun_after
 async def test_the_absolute_lifetime_caps_both_tokens_and_then_ends_the_session(
     desk: Desk, clock: MovableClock
 ) -> None:
-    desk = desk.with_policy(replace(POLICY, session_lifetime=timedelta(hours=1)))
+    desk = desk.with_policy(structs.replace(POLICY, session_lifetime=timedelta(hours=1)))
     session = await desk.begin(clock())
     cap = clock() + timedelta(hours=1)
     assert session.refresh_token_expires_at == cap
@@ -116,7 +117,7 @@ async def test_an_account_that_is_disabled_or_gone_bars_a_session(
     if disabled:
         await redis.hset(names.account(ALICE), "disabled", "1")
     session = await desk.begin(clock(), Subject("bob"))
-    new = replace(_new(session), subject=ALICE)
+    new = structs.replace(_new(session), subject=ALICE)
     begun = await desk.sessions.begin(new, policy=POLICY, attempt=desk.attempt(), of_account=True)
     assert begun == AccountBarred()
 
@@ -183,8 +184,8 @@ async def test_our_own_retry_of_a_beginning_begins_nothing_twice(
 ) -> None:
     attempt = desk.attempt()
     new = _new(await desk.begin(clock(), Subject("bob")))
-    tries = [replace(new, subject=ALICE, began_at=clock()) for _ in range(2)]
-    tries[1] = replace(tries[1], began_at=clock() + timedelta(seconds=1))
+    tries = [structs.replace(new, subject=ALICE, began_at=clock()) for _ in range(2)]
+    tries[1] = structs.replace(tries[1], began_at=clock() + timedelta(seconds=1))
     first, second = [
         await desk.sessions.begin(one, policy=POLICY, attempt=attempt, of_account=False)
         for one in tries

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec import structs
 from redis.asyncio import Redis
 from support.moments import MovableClock
 from support.sessions import POLICY, Desk, outcome_of, session_of, sessions_on
@@ -89,7 +90,7 @@ async def test_without_grace_and_recovery_a_spent_token_ends_the_session_at_once
     desk: Desk, clock: MovableClock
 ) -> None:
     strict = desk.with_policy(
-        replace(POLICY, grace_period=timedelta(0), recovery_period=timedelta(0))
+        structs.replace(POLICY, grace_period=timedelta(0), recovery_period=timedelta(0))
     )
     session = await strict.begin(clock())
     await strict.show(session, 0, clock())
@@ -100,7 +101,7 @@ async def test_a_clock_that_stepped_back_gives_no_grace_where_there_is_none_and_
     desk: Desk, clock: MovableClock
 ) -> None:
     none = timedelta(0)
-    strict = desk.with_policy(replace(POLICY, grace_period=none, recovery_period=none))
+    strict = desk.with_policy(structs.replace(POLICY, grace_period=none, recovery_period=none))
     session = await strict.begin(clock())
     await strict.show(session, 0, clock())
     clock.move(seconds=-1)
@@ -123,7 +124,7 @@ async def test_whatever_is_shown_once_the_current_token_has_expired_the_record_d
 
 
 async def test_recovery_ends_with_its_period(desk: Desk, clock: MovableClock) -> None:
-    desk = desk.with_policy(replace(POLICY, recovery_period=timedelta(hours=1)))
+    desk = desk.with_policy(structs.replace(POLICY, recovery_period=timedelta(hours=1)))
     session = await desk.begin(clock())
     await desk.show(session, 0, clock())
     clock.move(hours=1)
@@ -134,7 +135,7 @@ async def test_our_own_retry_is_recognised_also_without_a_grace_period(
     desk: Desk, clock: MovableClock
 ) -> None:
     strict = desk.with_policy(
-        replace(POLICY, grace_period=timedelta(0), recovery_period=timedelta(0))
+        structs.replace(POLICY, grace_period=timedelta(0), recovery_period=timedelta(0))
     )
     session, attempt = await strict.begin(clock()), strict.attempt()
     first = await strict.show(session, 0, clock(), attempt)
@@ -177,7 +178,7 @@ async def test_a_clock_that_stepped_back_takes_no_grace_away(
 
 async def test_a_session_nobody_began_is_unknown(desk: Desk, clock: MovableClock) -> None:
     session = await desk.begin(clock())
-    stranger = replace(session, subject=Subject("bob"))
+    stranger = structs.replace(session, subject=Subject("bob"))
     assert await desk.show(stranger, 0, clock()) == Unknown()
 
 
@@ -213,7 +214,7 @@ async def test_a_request_that_was_overtaken_on_its_way_is_late_and_no_reuse(
 async def test_what_was_overtaken_longer_ago_gets_no_pair_and_ends_nothing(
     desk: Desk, clock: MovableClock, grace: timedelta, late_by: timedelta
 ) -> None:
-    desk = desk.with_policy(replace(POLICY, grace_period=grace))
+    desk = desk.with_policy(structs.replace(POLICY, grace_period=grace))
     session = await desk.begin(clock())
     arrived = clock()
     clock.now += late_by

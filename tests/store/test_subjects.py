@@ -1,9 +1,9 @@
 """The record of a subject whose sessions were all ended, on a real Valkey."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from msgspec import structs
 from redis.asyncio import Redis
 from support.accounts import an_account
 from support.moments import MovableClock
@@ -22,7 +22,7 @@ from token_server.tokens.outcomes import Ended, Outcome
 pytestmark = pytest.mark.anyio
 
 MINUTE, LIFE = timedelta(minutes=1), timedelta(days=400)
-LONG = replace(POLICY, refresh_token_lifetime=LIFE)
+LONG = structs.replace(POLICY, refresh_token_lifetime=LIFE)
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ async def test_the_subjects_record_outlives_each_session_that_begins_after_it(
     """Else a session's count would be of a record that is no more."""
     await desk.sessions.end_all(ALICE)
     before = await redis.pexpiretime(names.subject_record(ALICE))
-    life = replace(POLICY, refresh_token_lifetime=timedelta(days=days))
+    life = structs.replace(POLICY, refresh_token_lifetime=timedelta(days=days))
     session = await desk.with_policy(life).begin(clock())
     clock.move(minutes=1)
     await desk.with_policy(life).show(session, 0, clock())

@@ -1,8 +1,9 @@
 """Claims of every kind, and the reading of them as a server does it."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+
+from msgspec import structs
 
 from token_server.tokens.claims import (
     access_claims,
@@ -54,7 +55,7 @@ def unverified(claims: Mapping[str, object], typ: TokenType = TokenType.JWT) -> 
     )
 
 
-OF_A_CLIENT = replace(USUAL, client_id=ClientId("billing"), scope="a b")
+OF_A_CLIENT = structs.replace(USUAL, client_id=ClientId("billing"), scope="a b")
 
 
 def read_refresh(

@@ -1,9 +1,9 @@
 """Claims: written as documented, in the documented order, ours after them."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec import structs
 from support.claims import ACCESS, IDS, ISSUER, NOW, OF_A_CLIENT, REFRESH, SESSION, USUAL
 
 from token_server.tokens.claims import (
@@ -44,7 +44,9 @@ def test_an_access_token_of_a_client_says_so_after_the_documented_claims() -> No
 
 
 def test_an_access_token_of_rfc_9068_has_its_claims_first() -> None:
-    told = access_claims(replace(OF_A_CLIENT, typ=TokenType.AT_JWT), issuer=ISSUER, about={})
+    told = access_claims(
+        structs.replace(OF_A_CLIENT, typ=TokenType.AT_JWT), issuer=ISSUER, about={}
+    )
     assert list(told) == [
         *("iss", "exp", "aud", "sub", "client_id", "iat", "jti"),
         *("scope", "sid"),
@@ -53,7 +55,7 @@ def test_an_access_token_of_rfc_9068_has_its_claims_first() -> None:
 
 def test_who_acts_is_nested_outermost_first() -> None:
     told = access_claims(
-        replace(OF_A_CLIENT, actors=("now", "before", "first")), issuer=ISSUER, about={}
+        structs.replace(OF_A_CLIENT, actors=("now", "before", "first")), issuer=ISSUER, about={}
     )
     assert told["act"] == {"sub": "now", "act": {"sub": "before", "act": {"sub": "first"}}}
 
@@ -76,10 +78,10 @@ def test_what_differs_in_anything_has_another_id() -> None:
 
 
 def test_each_access_token_of_a_reusable_session_has_an_id_of_its_own() -> None:
-    session = replace(SESSION, reusable=True)
+    session = structs.replace(SESSION, reusable=True)
     moments = [NOW, NOW, NOW + timedelta(microseconds=1)]
     ids = [
-        session_access_token(replace(session, issued_at=at), IDS, DOCUMENTED).token_id
+        session_access_token(structs.replace(session, issued_at=at), IDS, DOCUMENTED).token_id
         for at in moments
     ]
     assert ids[0] == ids[1] != ids[2]

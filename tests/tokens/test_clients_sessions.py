@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec import structs
 from support.client_desk import BILLING
 from support.rule_book import (
     ALICE,
@@ -34,6 +35,8 @@ from token_server.tokens.refusals import (
 )
 
 pytestmark = pytest.mark.anyio
+
+STRICT = structs.replace(POLICY, grace_period=timedelta(0), recovery_period=timedelta(0))
 
 
 @pytest.mark.parametrize(
@@ -98,9 +101,7 @@ async def test_a_narrower_scope_narrows_the_access_token_and_not_the_session(
 
 @pytest.mark.parametrize("scope", ["invoices:read", "profile admin", "profile  ", " ", "PROFILE"])
 async def test_scope_never_widens_and_who_tries_loses_nothing(book: RuleBook, scope: str) -> None:
-    strict = replace(
-        PORTAL, policy=replace(POLICY, grace_period=timedelta(0), recovery_period=timedelta(0))
-    )
+    strict = replace(PORTAL, policy=STRICT)
     pair = await book.issue(client=strict, asked=Asked(scope="profile"))
     with pytest.raises(ScopeRefused):
         await book.rules.refresh(pair.refresh_token, client=strict, asked=Asked(scope=scope))
@@ -226,7 +227,7 @@ async def test_where_nothing_can_be_said_of_the_subject_nothing_has_changed(
 
 
 async def test_a_client_has_lifetimes_of_its_own_however_long(book: RuleBook) -> None:
-    long = replace(
+    long = structs.replace(
         POLICY,
         access_token_lifetime=timedelta(minutes=10),
         refresh_token_lifetime=timedelta(days=90),
@@ -251,7 +252,9 @@ async def test_all_that_was_ended_at_once_stays_ended_for_as_long_as_a_client_ma
     book: RuleBook,
 ) -> None:
     """Also where that is longer than any session of the settings'."""
-    portal = replace(PORTAL, policy=replace(POLICY, refresh_token_lifetime=timedelta(days=300)))
+    portal = replace(
+        PORTAL, policy=structs.replace(POLICY, refresh_token_lifetime=timedelta(days=300))
+    )
     pair = await book.issue(client=portal)
     await book.rules._store.end_all(ALICE)  # noqa: SLF001 - as an operator does
     lives = await book.redis.pttl(f"{{{ALICE}}}:subject")
@@ -261,8 +264,7 @@ async def test_all_that_was_ended_at_once_stays_ended_for_as_long_as_a_client_ma
 
 
 async def test_a_client_has_a_grace_and_a_recovery_period_of_its_own(book: RuleBook) -> None:
-    strict = replace(POLICY, grace_period=timedelta(0), recovery_period=timedelta(0))
-    portal = replace(PORTAL, policy=strict)
+    portal = replace(PORTAL, policy=STRICT)
     pair = await book.issue(client=portal)
     await book.rules.refresh(pair.refresh_token, client=portal)
     with pytest.raises(TokenReused):

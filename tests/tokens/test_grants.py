@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec import structs
 from support.client_desk import BILLING, READER
 from support.rule_book import (
     INVOICES,
@@ -157,13 +158,17 @@ async def test_where_no_audience_is_asked_for_exchange_does_not_widen_it_either(
 
 async def test_it_never_outlives_the_subject_token(book: RuleBook) -> None:
     pair = await book.issue(client=PORTAL)
-    long = replace(BILLING, policy=replace(POLICY, access_token_lifetime=timedelta(days=1)))
+    long = replace(
+        BILLING, policy=structs.replace(POLICY, access_token_lifetime=timedelta(days=1))
+    )
     book.clock.move(minutes=10)
     issued = await book.rules.exchange(long, pair.access_token, NOTHING)
     assert claims_of(issued.access_token)["exp"] == claims_of(pair.access_token)["exp"]
     again = await book.rules.exchange(long, issued.access_token, NOTHING)
     assert claims_of(again.access_token)["exp"] == claims_of(pair.access_token)["exp"]
-    short = replace(BILLING, policy=replace(POLICY, access_token_lifetime=timedelta(minutes=1)))
+    short = replace(
+        BILLING, policy=structs.replace(POLICY, access_token_lifetime=timedelta(minutes=1))
+    )
     issued = await book.rules.exchange(short, pair.access_token, NOTHING)
     assert issued.expires_at == book.clock() + timedelta(minutes=1)
 

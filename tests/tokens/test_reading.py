@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from support.claims import (
     ACCESS,
     ISSUER,
@@ -84,7 +84,7 @@ def test_every_shape_of_access_token_that_we_issue_we_read(token: AccessToken) -
     ],
 )
 def test_a_shape_that_only_clients_get_is_refused_without_one(changes: dict[str, Any]) -> None:
-    token = replace(USUAL, **changes)
+    token = structs.replace(USUAL, **changes)
     claims = access_claims(token, issuer=ISSUER, about={})
     with pytest.raises(TokenRefused):
         read_access({k: v for k, v in claims.items() if v is not None}, typ=token.typ)
@@ -137,7 +137,7 @@ def test_an_access_token_with_a_member_that_we_never_write_is_refused(
 
 
 def test_a_chain_of_actors_longer_than_any_of_ours_is_refused() -> None:
-    long = replace(OF_A_CLIENT, actors=tuple("abcdefghi"))
+    long = structs.replace(OF_A_CLIENT, actors=tuple("abcdefghi"))
     with pytest.raises(TokenMalformed):
         read_access(access_claims(long, issuer=ISSUER, about={}))
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec import structs
 from support.client_desk import BILLING
 from support.rule_book import PORTAL, RuleBook, claims_of, header_of
 from support.sessions import POLICY
@@ -52,7 +53,7 @@ async def test_it_does_not_slide_and_no_access_token_outlives_it(book: RuleBook)
 
 
 async def test_its_absolute_lifetime_caps_what_comes_later_too(book: RuleBook) -> None:
-    capped = replace(PORTAL, policy=replace(POLICY, session_lifetime=timedelta(hours=1)))
+    capped = replace(PORTAL, policy=structs.replace(POLICY, session_lifetime=timedelta(hours=1)))
     first = await book.issue(reusable=True, client=capped)
     book.clock.move(minutes=50)
     pair = await book.rules.refresh(first.refresh_token, client=capped)

@@ -1,10 +1,14 @@
-"""The values that every room shares; frozen, and valid once made."""
+"""The values that every room shares; frozen, and valid once made.
+
+A refresh makes nine of them: as structs they are made in C (docs/decisions/0018).
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NewType
+
+from msgspec import Struct
 
 Subject = NewType("Subject", str)
 SessionId = NewType("SessionId", str)
@@ -17,8 +21,17 @@ LEEWAY = timedelta(seconds=30)
 """Clock skew allowed when reading `nbf` and `iat`; what the store keeps outlives `exp` by it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Undisclosed(Struct, frozen=True):
+    """What no log may show: of itself it tells its name alone, to rich's tracebacks too."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        return []
+
+
+class Policy(Struct, frozen=True, kw_only=True):
     """How long things live, and how long a spent token still answers."""
 
     access_token_lifetime: timedelta
@@ -38,8 +51,7 @@ class Policy:
         return max(self.access_token_lifetime, refresh)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
+class Session(Struct, frozen=True, kw_only=True):
     """One login, as the store remembers it (docs/architecture.md).
 
     `generation` is that of the current refresh token, `base` that of the token that was shown
@@ -64,8 +76,7 @@ class Session:
     """The most that its access tokens may say."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewSession:
+class NewSession(Struct, frozen=True, kw_only=True):
     """What is known of a session before the store has begun it."""
 
     sid: SessionId
@@ -92,22 +103,20 @@ class EndReason(StrEnum):
     """It reached the absolute cap."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenPair:
+class TokenPair(Undisclosed, frozen=True, kw_only=True):
     """What a client is handed."""
 
-    access_token: str = field(repr=False)
-    refresh_token: str = field(repr=False)
+    access_token: str
+    refresh_token: str
     session: Session
     scope: str | None = None
     """Of the access token, parted by one space; None: it has none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IssuedAccessToken:
+class IssuedAccessToken(Undisclosed, frozen=True, kw_only=True):
     """An access token that comes alone."""
 
-    access_token: str = field(repr=False)
+    access_token: str
     issued_at: datetime
     expires_at: datetime
     scope: str | None
@@ -126,28 +135,25 @@ class TokenType(StrEnum):
 TYPES_READ = (TokenType.JWT, TokenType.AT_JWT)
 
 
-@dataclass(frozen=True, slots=True)
-class Unsigned:
+class Unsigned(Undisclosed, frozen=True):
     """What a token will say."""
 
-    claims: Mapping[str, object] = field(repr=False)
+    claims: Mapping[str, object]
     typ: TokenType = TokenType.JWT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnverifiedToken:
+class UnverifiedToken(Undisclosed, frozen=True, kw_only=True):
     """A compact JWS taken apart; its signature was not looked at."""
 
-    signed: str = field(repr=False)
+    signed: str
     """What the signature is over: header and payload."""
-    unverified_signature: bytes = field(repr=False)
+    unverified_signature: bytes
     kid: Kid
     typ: TokenType
-    unverified_claims: dict[str, object] = field(repr=False)
+    unverified_claims: dict[str, object]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefreshToken:
+class RefreshToken(Struct, frozen=True, kw_only=True):
     """The claims of a refresh token that decide something."""
 
     subject: Subject
@@ -157,8 +163,7 @@ class RefreshToken:
     short_term: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccessToken:
+class AccessToken(Struct, frozen=True, kw_only=True):
     """What an access token says, whichever shape it has."""
 
     typ: TokenType
@@ -176,12 +181,11 @@ class AccessToken:
     expires_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class Account(Undisclosed, frozen=True, kw_only=True):
     """A subject's login record; `password_hash` is an argon2id string."""
 
     name: Subject
-    password_hash: str = field(repr=False)
+    password_hash: str
     disabled: bool
     profile: str
     """The public document, as JSON text."""

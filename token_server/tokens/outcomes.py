@@ -1,7 +1,8 @@
 """What the store answers: facts as values, which the rules judge."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from token_server.tokens.model import EndReason, Session
 
@@ -17,59 +18,49 @@ class Outcome(StrEnum):
     """The session is reusable: an access token is due, and the refresh token stays."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Handed:
+class Handed(Struct, frozen=True, kw_only=True):
     """The session's current pair is to be handed out, as this record has it."""
 
     outcome: Outcome
     session: Session
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reused:
+class Reused(Struct, frozen=True, kw_only=True):
     """Spent, and shown when it may not be."""
 
     ended: bool = True
     """Whether the session has been ended in the same step, as its client's policy has it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Misplaced:
+class Misplaced(Struct, frozen=True, kw_only=True):
     """The session belongs to another client, or to one while none asks; it is untouched."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Widened:
+class Widened(Struct, frozen=True, kw_only=True):
     """More scope was asked for than the session has; it is untouched."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Revoked:
+class Revoked(Struct, frozen=True, kw_only=True):
     """The access token that was shown was revoked alone; its session is untouched."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Late:
+class Late(Struct, frozen=True, kw_only=True):
     """It arrived so long before the current pair was issued that nobody can say what it was."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class Ended(Struct, frozen=True, kw_only=True):
     because: EndReason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expired:
+class Expired(Struct, frozen=True, kw_only=True):
     """It has expired for all that the store has recorded, whatever the token itself says."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unknown:
+class Unknown(Struct, frozen=True, kw_only=True):
     """No such session: never begun here, or forgotten after its last token expired."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+class Done(Struct, frozen=True, kw_only=True):
     """The session was live, and this call has ended it."""
 
 
@@ -77,13 +68,11 @@ Showing = Handed | Late | Reused | Ended | Expired | Unknown | Misplaced | Widen
 Ending = Done | Ended | Unknown | Misplaced | Revoked
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountBarred:
+class AccountBarred(Struct, frozen=True, kw_only=True):
     """Its account is disabled or gone, so no session began."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Known(Struct, frozen=True, kw_only=True):
     """What the store knows of a session and an access token; it judges nothing."""
 
     session: Session | None

@@ -1,30 +1,28 @@
 """What a dialect is, and the values that pass between it and the endpoints."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from starlette.responses import Response
 
-from token_server.tokens.model import TokenPair
+from token_server.tokens.model import TokenPair, Undisclosed
 from token_server.tokens.profiles import Profile
 from token_server.tokens.refusals import Refusal
 from token_server.web.wire import Fields, Sent
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefreshRequest:
+class RefreshRequest(Undisclosed, frozen=True, kw_only=True):
     """One pair for one refresh token."""
 
-    refresh_token: str = field(repr=False)
+    refresh_token: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogInRequest:
+class LogInRequest(Undisclosed, frozen=True, kw_only=True):
     """A first pair for a user name and a password."""
 
     name: str
-    password: str = field(repr=False)
+    password: str
     short_term: bool
 
 
