@@ -50,7 +50,7 @@ async def test_all_of_them_share_one_connection(redis: Redis) -> None:
 async def test_whoever_goes_away_takes_nobodys_answer_along(redis: Redis) -> None:
     line = line_of(redis)
     await line.ask("PING")
-    asked = [asyncio.create_task(line.ask("ECHO", number)) for number in range(10)]
+    asked = [asyncio.ensure_future(line.ask("ECHO", number)) for number in range(10)]
     await asyncio.sleep(0)
     asked[3].cancel()
     answers = await asyncio.gather(*asked, return_exceptions=True)
@@ -60,7 +60,7 @@ async def test_whoever_goes_away_takes_nobodys_answer_along(redis: Redis) -> Non
 
 async def test_who_cannot_wait_for_a_connection_leaves_it_to_the_others(redis: Redis) -> None:
     line = line_of(redis)
-    first, second = (asyncio.create_task(line.ask("ECHO", word)) for word in ("a", "b"))
+    first, second = (asyncio.ensure_future(line.ask("ECHO", word)) for word in ("a", "b"))
     await asyncio.sleep(0)
     first.cancel()
     assert await second == b"b"
@@ -68,7 +68,8 @@ async def test_who_cannot_wait_for_a_connection_leaves_it_to_the_others(redis: R
 
 async def test_a_fault_in_one_question_is_no_matter_to_the_others(redis: Redis) -> None:
     line = line_of(redis)
-    wrong, right = (asyncio.create_task(line.ask(*words)) for words in (("NOSUCH",), ("ECHO", 1)))
+    questions = (("NOSUCH",), ("ECHO", 1))
+    wrong, right = (asyncio.ensure_future(line.ask(*words)) for words in questions)
     assert await right == b"1"
     with pytest.raises(ResponseError):
         await wrong
@@ -78,7 +79,7 @@ async def test_who_waits_is_told_when_the_line_is_cut(redis: Redis, store_socket
     async with connect(f"unix://{store_socket}") as client:
         line = line_of(client)
         await line.ask("PING")
-        waiting = asyncio.create_task(line.ask("BLPOP", "nothing", 0))
+        waiting = asyncio.ensure_future(line.ask("BLPOP", "nothing", 0))
         await asyncio.sleep(0)
         await cut(redis)
         with pytest.raises(NotConnected):
@@ -166,6 +167,22 @@ async def test_a_client_that_is_closed_leaves_no_connection(
         assert isinstance(engine.client.connection_pool, FairPool)
     while len(await redis.client_list()) > before:  # noqa: ASYNC110 - another process
         await asyncio.sleep(0)
+
+
+async def test_a_line_leaves_a_store_that_has_become_a_replica(tmp_path: Path) -> None:
+    with running_valkey(tmp_path) as store:
+        async with connect(f"unix://{store}") as client, connect(f"unix://{store}") as operator:
+            engine = Engine(client, waits_for_fsync=False)
+            await engine.run(SECRET, ["key"], ["value"])
+            await operator.replicaof("127.0.0.1", "1")
+            refused = await asyncio.gather(
+                *(engine.run(SECRET, [f"key{n}"], ["value"]) for n in range(5)),
+                return_exceptions=True,
+            )
+            assert {type(each) for each in refused} == {StoreUnavailable}
+            assert not line_of(client).stands
+            await operator.replicaof("NO", "ONE")
+            assert await engine.run(SECRET, ["key"], ["other"]) == b"value"
 
 
 async def test_after_a_failover_what_is_durable_is_waited_for_elsewhere(tmp_path: Path) -> None:

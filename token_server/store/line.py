@@ -5,6 +5,7 @@ What is asked in one turn of the event loop goes out in one write, and is answer
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable
 from typing import Any, Final
 
 import hiredis
@@ -16,6 +17,7 @@ from redis.exceptions import NoScriptError, ResponseError
 Argument = str | bytes | int
 
 _NOT_ALL_THERE: Final = object()
+_CLOSED = "Connection closed by server."
 
 
 class Line:
@@ -36,23 +38,19 @@ class Line:
     def stands(self) -> bool:
         return self._wire is not None and self._wire.stands
 
-    async def ask(self, *words: Argument) -> Any:  # noqa: ANN401 - what a command answers
-        """Its answer. Raises: NotConnected, maybe after it was carried out; ResponseError."""
-        wire = self._wire
-        if wire is None or not wire.stands:
-            wire = await self._another()
-        answer = await wire.ask(hiredis.pack_command(words))  # type: ignore[arg-type]  # of any length
-        if isinstance(answer, hiredis.ReplyError):
-            raise self._fault(str(answer))
-        return answer
+    def ask(self, *words: Argument) -> Awaitable[Any]:
+        """Its answer, to be waited for at once.
 
-    def _fault(self, text: str) -> ResponseError:
-        if text.startswith("NOSCRIPT"):
-            return NoScriptError(text)
-        if text.startswith("READONLY") and self._wire:
-            # A failover has made a replica of it: the next one to ask looks for the primary.
-            self._wire.cut()
-        return ResponseError(text)
+        Raises: NotConnected, maybe after it was carried out; ResponseError.
+        """
+        packed = hiredis.pack_command(words)  # type: ignore[arg-type]  # of any length
+        if self._wire is not None and self._wire.stands:
+            return self._wire.ask(packed)
+        return self._ask_another(packed)
+
+    async def _ask_another(self, packed: bytes) -> Any:  # noqa: ANN401 - what a command answers
+        wire = await self._another()
+        return await wire.ask(packed)
 
     async def _another(self) -> "Wire":
         """All who need one wait for the same; that one of them goes away is no matter to it."""
@@ -101,7 +99,7 @@ class Wire(asyncio.Protocol):
         answer = self._loop.create_future()
         if not self.stands:
             # Lost between its making and this question: no end of it will come any more.
-            answer.set_exception(NotConnected("Connection closed by server."))
+            answer.set_exception(NotConnected(_CLOSED))
             return answer
         now = self._loop.time()
         self._unanswered.append((now, answer))
@@ -123,7 +121,7 @@ class Wire(asyncio.Protocol):
                 if not isinstance(answer, hiredis.PushNotification):
                     _, asked = self._unanswered.popleft()
                     if not asked.done():
-                        asked.set_result(answer)
+                        self._tell(asked, answer)
         except (hiredis.ProtocolError, IndexError):
             self.cut()
 
@@ -132,9 +130,20 @@ class Wire(asyncio.Protocol):
             self._watch.cancel()
         for _, asked in self._unanswered:
             if not asked.done():
-                asked.set_exception(NotConnected("Connection closed by server."))
+                asked.set_exception(NotConnected(_CLOSED))
         self._unanswered.clear()
         self._redis_py.connection_lost(exc)
+
+    def _tell(self, asked: asyncio.Future[Any], answer: object) -> None:
+        if not isinstance(answer, hiredis.ReplyError):
+            asked.set_result(answer)
+            return
+        text = str(answer)
+        is_no_script = text.startswith("NOSCRIPT")
+        asked.set_exception(NoScriptError(text) if is_no_script else ResponseError(text))
+        if text.startswith("READONLY"):
+            # A failover has made a replica of it: the next one to ask looks for the primary.
+            self.cut()
 
     def _send(self) -> None:
         if self.stands:

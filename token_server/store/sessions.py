@@ -152,13 +152,14 @@ class Sessions(SessionEnds):
     ) -> Showing:
         arguments = _refresh_arguments(token, terms, kid=kid, attempt=attempt, now=now)
         keys = _keys(token.subject, token.sid)
-        return await self._showing(token, await self._engine.run(_REFRESH, keys, arguments))
+        answer = await self._engine.run(_REFRESH, keys, arguments)
+        return _handed(token, answer) or await self._not_handed(answer)
 
     async def foresee(self, token: RefreshToken, *, terms: RefreshTerms, now: datetime) -> Showing:
         arguments = _refresh_arguments(token, terms, kid=Kid(""), attempt=Attempt(""), now=now)
         keys = _keys(token.subject, token.sid)
         answer = await self._engine.run(_REFRESH, keys, [*arguments, "1"])
-        return await self._showing(token, answer)
+        return _handed(token, answer) or await self._not_handed(answer)
 
     async def look(self, subject: Subject, *, sid: SessionId | None, token_id: TokenId) -> Known:
         revoked, ended, *values = await self._engine.run(
@@ -181,11 +182,8 @@ class Sessions(SessionEnds):
             await self._memory.check()
         return ending
 
-    async def _showing(self, token: RefreshToken, answer: Sequence[bytes]) -> Showing:
+    async def _not_handed(self, answer: Sequence[bytes]) -> Showing:
         word, *values = answer
-        if outcome := _HANDED.get(word):
-            session = records.read(token.subject, token.sid, values)
-            return Handed(outcome=outcome, session=session)
         match word:
             case b"unknown":
                 await self._memory.check()
@@ -202,6 +200,14 @@ class Sessions(SessionEnds):
 
 
 _keys = names.session_and_subject
+
+
+def _handed(token: RefreshToken, answer: Sequence[bytes]) -> Handed | None:
+    word, *values = answer
+    outcome = _HANDED.get(word)
+    if outcome is None:
+        return None
+    return Handed(outcome=outcome, session=records.read(token.subject, token.sid, values))
 
 
 def _refresh_arguments(

@@ -17,6 +17,7 @@ from token_server.tokens.model import (
     Subject,
     TokenPair,
     Unsigned,
+    UnverifiedToken,
 )
 from token_server.tokens.outcomes import (
     AccountBarred,
@@ -120,10 +121,18 @@ class SessionRules(Steps):
         now = self._clock()
         names = names_asked(client, asked)
         audience_of(client, asked)
-        token = await self._genuine_refresh_token(unverified_token, now)
+        token = self._genuine_refresh_token(await self._unpacked(unverified_token), now)
         with concerning(sid=token.sid, sub=token.subject):
             about = await claims_about(token.subject) if claims_about else {}
-            handed = _handed(await self._shown(token, now, client, names), token)
+            until = now + self._policy_for(client).longest_lifetime(short_term=token.short_term)
+            showing = await self._store.show(
+                token,
+                terms=self._refresh_terms(client, names),
+                kid=await self._reserved_kid(now, until=until),
+                attempt=self._ids.attempt(),
+                now=now,
+            )
+        handed = _handed(showing, token)
         session = handed.session
         self._audit.record(_FACTS[handed.outcome], **ids_of(session))
         scope = scope_within(session.scope, client=client, names=names)
@@ -163,22 +172,8 @@ class SessionRules(Steps):
             case _:
                 assert_never(ending)
 
-    async def _shown(
-        self, token: RefreshToken, now: datetime, client: Client | None, names: tuple[str, ...]
-    ) -> Showing:
-        terms = self._refresh_terms(client, names)
-        until = now + terms.policy.longest_lifetime(short_term=token.short_term)
-        return await self._store.show(
-            token,
-            terms=terms,
-            kid=await self._reserved_kid(now, until=until),
-            attempt=self._ids.attempt(),
-            now=now,
-        )
-
-    async def _genuine_refresh_token(self, unverified_token: str, now: datetime) -> RefreshToken:
+    def _genuine_refresh_token(self, unverified: UnverifiedToken, now: datetime) -> RefreshToken:
         # Cheapest first: there are clients that repeat a dead token for days.
-        unverified = await self._unpacked(unverified_token)
         token = read_refresh_token(unverified, ids=self._token_ids, now=now)
         # A revoked key logs nobody out: who stole it still cannot make a token_id. Nor does it
         # matter what else a thief writes, because the store's record decides: see refresh.lua.

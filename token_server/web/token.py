@@ -1,5 +1,7 @@
 """The token endpoint: read once, pick the spelling, one call, write the answer."""
 
+from collections.abc import Awaitable
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -43,12 +45,12 @@ class TokenEndpoint:
         except Refusal as refusal:
             return refused(refusal, dialect=spelling, audit=self._audit, peer=peer)
 
-    async def _pair(self, fields: Fields, peer: str) -> TokenPair:
+    def _pair(self, fields: Fields, peer: str) -> Awaitable[TokenPair]:
         match camel.DIALECT.parse(fields):
             case RefreshRequest(refresh_token=refresh_token):
-                return await self._exchange.refresh(refresh_token)
+                return self._exchange.refresh(refresh_token)
             case LogInRequest() as who:
-                return await self._exchange.log_in(who, peer=peer)
+                return self._exchange.log_in(who, peer=peer)
 
     async def _granted(self, request: Request, fields: Fields, peer: str) -> Response:
         form = standard_form.read(fields)
