@@ -81,6 +81,13 @@ def test_arrows_point_down(module: Path) -> None:
     assert ours <= MAY_IMPORT[room] | {room}
 
 
+def test_nobody_but_a_worker_waits_for_the_import_of_all_routes() -> None:
+    """It finds them by name."""
+    assert "token_server.app.server" not in {
+        name for module in MODULES for name in imports_of(module)
+    }
+
+
 @pytest.mark.parametrize("module", sorted((PACKAGE / "tokens").glob("*.py")), ids=lambda p: p.stem)
 def test_the_rules_have_no_io_no_clock_and_no_randomness(module: Path) -> None:
     assert {name.split(".")[0] for name in imports_of(module)} <= PURE

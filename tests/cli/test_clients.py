@@ -7,7 +7,7 @@ import pytest
 from support.desk import FILE, SECRETS, sha256
 from support.shell import Shell
 
-from token_server.app import prepare
+from token_server.app.preparing import prepare
 from token_server.problems import Problem
 from token_server.settings import Settings
 

@@ -11,7 +11,9 @@ from support.moments import MovableClock
 from support.operators import Operator
 from support.worlds import World
 
-from token_server.app import keys_keeper, meet_store, open_app
+from token_server.app.keys import keys_keeper
+from token_server.app.server import open_app
+from token_server.app.store import meet_store
 from token_server.settings import load_settings
 from token_server.signing.keystore import KeysDirectory
 from token_server.system import system_clock

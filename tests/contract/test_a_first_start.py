@@ -6,7 +6,7 @@ import pytest
 from support.operators import Operator
 from support.worlds import World
 
-from token_server.app import prepare
+from token_server.app.preparing import prepare
 from token_server.problems import Problem
 
 pytestmark = pytest.mark.anyio

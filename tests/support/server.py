@@ -16,7 +16,8 @@ from typing import Any
 import httpx
 
 from support.processes import PATIENCE, children_of, wait_until, where_it_serves
-from token_server.app import open_core_alone, open_engine
+from token_server.app.core import open_core_alone
+from token_server.app.store import open_engine
 from token_server.audit import AuditLog
 from token_server.settings import load_settings
 from token_server.store.embedded import EmbeddedStore

@@ -1,6 +1,5 @@
-"""What a server does before its workers start, and what a worker serves."""
+"""What a worker serves."""
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,19 +7,12 @@ from contextlib import asynccontextmanager
 from starlette.types import ASGIApp
 
 from token_server.accounts.clients.desk import ClientDesk
-from token_server.accounts.clients.file import load_clients
 from token_server.accounts.log_in import PasswordLogIn
 from token_server.accounts.passwords import Passwords
 from token_server.accounts.profile import AccountProfiles
 from token_server.app.core import Core, open_core
-from token_server.app.keys import (
-    check_that_no_keyset_is_lost,
-    key_times,
-    keys_keeper,
-    keys_tidier,
-    policies,
-)
-from token_server.app.store import Briefing, meet_store
+from token_server.app.keys import key_times, keys_tidier, policies
+from token_server.app.store import Briefing
 from token_server.audit import AuditLog
 from token_server.logs import log_to
 from token_server.rounds import beside, on_sighup
@@ -31,24 +23,9 @@ from token_server.store.engine import Engine
 from token_server.store.single_use import UsedOnce
 from token_server.store.verifiers import Verifiers
 from token_server.system import cores, system_clock, worker_count
-from token_server.tokens.ports import Audit, Clock, Fact
+from token_server.tokens.ports import Audit, Clock
 from token_server.tokens.services import Readiness
 from token_server.web.routes import Doors, build_app
-
-
-def prepare(settings: Settings) -> bytes:
-    """What must be so before any worker starts: a first keyset, and a store that is fit.
-
-    Answers the briefing of the workers. Raises: Problem.
-    """
-    log_to(sys.stderr)
-    load_clients(settings.clients_file, settings.policy())
-    asyncio.run(check_that_no_keyset_is_lost(settings))
-    made = keys_keeper(settings).ensure_first(key_size=settings.key_size, now=system_clock())
-    audit = AuditLog(sys.stdout, clock=system_clock)
-    for kid in made:
-        audit.record(Fact.KEY_MADE, kid=kid)
-    return asyncio.run(meet_store(settings)).to_bytes()
 
 
 @asynccontextmanager

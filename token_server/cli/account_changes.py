@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from token_server.accounts.changes import AccountChanges
-from token_server.app import accounts_on
+from token_server.app.store import accounts_on
 from token_server.cli.running import run
 from token_server.settings import Settings
 from token_server.store.engine import Engine

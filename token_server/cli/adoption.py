@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 
-from token_server.app import open_engine
+from token_server.app.store import open_engine
 from token_server.cli.names import written
 from token_server.problems import Problem
 from token_server.settings import Settings

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import click
 
 from token_server.accounts.clients.file import load_clients
-from token_server.app import open_core_alone
+from token_server.app.core import open_core_alone
 from token_server.cli.names import written
 from token_server.cli.running import run
 from token_server.settings import Settings

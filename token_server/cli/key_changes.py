@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from token_server.app import keys_keeper
+from token_server.app.keys import keys_keeper
 from token_server.cli.adoption import laggards, lines_about
 from token_server.cli.keyset import (
     audit_log,

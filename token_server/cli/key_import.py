@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from cryptography.x509 import Certificate
 
-from token_server.app import keys_keeper
+from token_server.app.keys import keys_keeper
 from token_server.cli.keyset import (
     audit_log,
     change_keyset,

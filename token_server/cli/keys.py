@@ -6,7 +6,7 @@ from datetime import datetime
 
 import click
 
-from token_server.app import keys_keeper
+from token_server.app.keys import keys_keeper
 from token_server.audit import AuditLog
 from token_server.cli.adoption import laggards, lines_about
 from token_server.cli.key_changes import passphrase, revoke, rotate

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import click
 
-from token_server.app import keys_keeper
+from token_server.app.keys import keys_keeper
 from token_server.audit import AuditLog
 from token_server.cli.running import store_of
 from token_server.settings import Settings, load_settings

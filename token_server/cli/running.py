@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import click
 
-from token_server.app import open_engine
+from token_server.app.store import open_engine
 from token_server.audit import AuditLog
 from token_server.settings import Settings, load_settings
 from token_server.store.embedded import embedded_in

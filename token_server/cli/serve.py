@@ -2,7 +2,7 @@
 
 import click
 
-from token_server.app import prepare
+from token_server.app.preparing import prepare
 from token_server.process.launcher import serve
 from token_server.settings import load_settings
 
@@ -10,4 +10,4 @@ from token_server.settings import load_settings
 @click.command("serve")
 def command() -> None:
     """Run the server in the foreground, as the settings say (docs/settings.md)."""
-    serve(load_settings(), prepare=prepare, opener="token_server.app:open_app")
+    serve(load_settings(), prepare=prepare, opener="token_server.app.server:open_app")

@@ -4,7 +4,8 @@ import json
 
 import click
 
-from token_server.app import Core, open_core_alone, session_ends
+from token_server.app.core import Core, open_core_alone
+from token_server.app.store import session_ends
 from token_server.cli.explain import explain
 from token_server.cli.names import all_of_subject, registered, subject_argument, written
 from token_server.cli.running import run

@@ -9,7 +9,7 @@ import click
 from token_server.accounts.changes import AccountChanges
 from token_server.accounts.passwords import Passwords
 from token_server.accounts.profile import LARGEST_PROFILE, read_profile
-from token_server.app import accounts_on
+from token_server.app.store import accounts_on
 from token_server.cli.account_changes import change_accounts
 from token_server.cli.names import subject_argument, written
 from token_server.cli.password_input import chosen_password

@@ -1,0 +1,28 @@
+"""What a server does before its workers start."""
+
+import asyncio
+import sys
+
+from token_server.accounts.clients.file import load_clients
+from token_server.app.keys import check_that_no_keyset_is_lost, keys_keeper
+from token_server.app.store import meet_store
+from token_server.audit import AuditLog
+from token_server.logs import log_to
+from token_server.settings import Settings
+from token_server.system import system_clock
+from token_server.tokens.ports import Fact
+
+
+def prepare(settings: Settings) -> bytes:
+    """What must be so before any worker starts: a first keyset, and a store that is fit.
+
+    Answers the briefing of the workers. Raises: Problem.
+    """
+    log_to(sys.stderr)
+    load_clients(settings.clients_file, settings.policy())
+    asyncio.run(check_that_no_keyset_is_lost(settings))
+    made = keys_keeper(settings).ensure_first(key_size=settings.key_size, now=system_clock())
+    audit = AuditLog(sys.stdout, clock=system_clock)
+    for kid in made:
+        audit.record(Fact.KEY_MADE, kid=kid)
+    return asyncio.run(meet_store(settings)).to_bytes()
