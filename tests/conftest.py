@@ -46,13 +46,17 @@ def _no_settings_of_the_developers_own() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _bytecode_of_the_processes_that_tests_start(
-    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path_factory: pytest.TempPathFactory, worker_id: str
 ) -> Iterator[None]:
     """Where none may be written to the checkout, a hundred processes would compile it anew."""
+    of_this_run = tmp_path_factory.getbasetemp()
+    if worker_id != "master":
+        # Those of one run share it: it is 3 s of work.
+        of_this_run = of_this_run.parent
     with pytest.MonkeyPatch.context() as environment:
         if sys.dont_write_bytecode:
             environment.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
-            environment.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
+            environment.setenv("PYTHONPYCACHEPREFIX", str(of_this_run / "bytecode"))
         yield
 
 
