@@ -87,7 +87,7 @@ def can_be_opened(clone: Path) -> bool:
 
 def test_a_key_of_another_server_is_taken_in_before_the_first_start(clone: Path) -> None:
     others(clone)
-    server = Server(clone)
+    server = Server(clone, {"WORKERS": "1"})
     play_console(blocks(TASKS[FIRST_START], "console"), server, cwd=clone)
     server.start()
     server.stop()

@@ -6,9 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
-from support.worlds import NAME, PASSWORD, World, pair_in
+from support.worlds import NAME, PASSWORD, World, pair_in, password_hash
 
-from token_server.accounts.passwords import Passwords
 from token_server.tokens.model import Subject
 
 pytestmark = pytest.mark.anyio
@@ -21,7 +20,7 @@ reusable_json = pytest.mark.parametrize("overrides", [{"JSON_REFRESH_POLICY": "r
 async def add_alice(world: World) -> None:
     await world.accounts.add(
         Subject(NAME),
-        password_hash=await Passwords().hash(PASSWORD),
+        password_hash=password_hash(),
         profile=json.dumps(PROFILE),
     )
 

@@ -22,6 +22,7 @@ from support.verifiers import DEFAULT_COOLDOWN, Joserfc, PyJwt, Verifier, jose_v
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 
 SESSIONS = 6
+PAUSE_SECONDS = 0.015
 PROPAGATION_SECONDS = 2
 # Who fetched just before a key was announced must be willing to fetch again when it signs. By then
 # three quarters of the propagation period have passed, whatever servers take to notice the key.
@@ -67,7 +68,7 @@ def two_servers(
 
 @asynccontextmanager
 async def traffic_on(
-    servers: Sequence[Server], jose_folder: Path | None, *, cooldown: float
+    servers: Sequence[Server], jose_folder: Path | None, *, cooldown: float, pause: float = 0.0
 ) -> AsyncIterator[Traffic]:
     urls = [server.url for server in servers]
     joserfc = Joserfc(urls)
@@ -78,7 +79,7 @@ async def traffic_on(
         if jose_folder:
             jose = jose_verifier(jose_folder, urls[-1], cooldown=cooldown)
             verifiers.append(await stack.enter_async_context(jose))
-        traffic = Traffic([server.port for server in servers], verifiers)
+        traffic = Traffic([server.port for server in servers], verifiers, pause)
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         tasks.create_task(traffic.run(pairs))
         try:
@@ -121,7 +122,10 @@ async def test_no_client_and_no_verifier_notices_that_keys_rotate(
     servers: list[Server], jose_if_possible: Path | None, *, chaos: bool
 ) -> None:
     rotations = 30 if chaos else 3
-    async with traffic_on(servers, jose_if_possible, cooldown=SCALED_COOLDOWN) as traffic:
+    pause = 0 if chaos else PAUSE_SECONDS
+    async with traffic_on(
+        servers, jose_if_possible, cooldown=SCALED_COOLDOWN, pause=pause
+    ) as traffic:
         await rotate(servers, traffic, times=rotations)
     assert_nobody_noticed(traffic)
     assert traffic.not_the_same == []
@@ -150,7 +154,10 @@ async def test_nor_do_verifiers_with_default_cooldowns_where_keys_are_announced_
 async def test_a_key_that_is_stolen_meanwhile_logs_nobody_out_and_its_access_tokens_are_refused(
     servers: list[Server], jose_if_possible: Path | None, *, chaos: bool
 ) -> None:
-    async with traffic_on(servers, jose_if_possible, cooldown=SCALED_COOLDOWN) as traffic:
+    pause = 0 if chaos else PAUSE_SECONDS
+    async with traffic_on(
+        servers, jose_if_possible, cooldown=SCALED_COOLDOWN, pause=pause
+    ) as traffic:
         await rotate(servers, traffic, times=15 if chaos else 1)
         await pending_is_known(servers[0])
         stolen = traffic.kids[-1]

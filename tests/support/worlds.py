@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from io import StringIO
 from typing import Any
 
@@ -12,7 +13,7 @@ from redis.asyncio import Redis
 
 from support.moments import MovableClock
 from token_server.accounts.changes import AccountChanges
-from token_server.accounts.passwords import Passwords
+from token_server.accounts.passwords import recommended_hasher
 from token_server.app.server import open_app
 from token_server.app.store import meet_store
 from token_server.audit import AuditLog
@@ -43,8 +44,7 @@ class World:
         )
 
     async def add_account(self, name: str = NAME) -> None:
-        password_hash = await Passwords().hash(PASSWORD)
-        await self.accounts.add(Subject(name), password_hash=password_hash, profile="{}")
+        await self.accounts.add(Subject(name), password_hash=password_hash(), profile="{}")
 
     async def ask(self, **form: str) -> httpx.Response:
         return await self.client.post(TOKEN, data=form)
@@ -62,6 +62,12 @@ class World:
 
     async def log_out(self, access_token: str) -> httpx.Response:
         return await self.client.post(LOG_OUT, headers={"Authorization": f"Bearer {access_token}"})
+
+
+@cache
+def password_hash() -> str:
+    """Of PASSWORD, as an operator's command makes it; 70 ms, so once for all accounts."""
+    return recommended_hasher().hash(PASSWORD)
 
 
 @asynccontextmanager
