@@ -40,6 +40,8 @@ def main() -> None:
     if handover is None:
         return
     die_with(handover.parent)
+    # What is imported stays: to look for garbage in it is a tenth of a start.
+    gc.disable()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             runner.run(work(handover))
@@ -57,6 +59,7 @@ async def work(handover: Handover) -> None:
         gc.freeze()
         # A request leaves nothing in circles: the collector need not look after each hundred.
         gc.set_threshold(COLLECTED_AFTER)
+        gc.enable()
         os.write(handover.status, Report().to_line())
 
     async with opener(handover.settings, handover.briefing) as app:
