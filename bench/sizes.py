@@ -28,14 +28,14 @@ POLICY = Policy(
 )
 
 
-def measure(sessions: int = SESSIONS) -> list[Figure]:
+def measure(sessions: int = SESSIONS, *, warm_seconds: float = 1.0) -> list[Figure]:
     with bed("embedded", 2) as two:
-        return play(_with_many_sessions(two, sessions))
+        return play(_with_many_sessions(two, sessions, warm_seconds))
 
 
-async def _with_many_sessions(two: Bed, count: int) -> list[Figure]:
+async def _with_many_sessions(two: Bed, count: int, warm_seconds: float) -> list[Figure]:
     connections = await connected(two.server.port, await two.sessions(CONNECTIONS))
-    await closed_loop(connections, 1)
+    await closed_loop(connections, warm_seconds)
     close(connections)
     memory = [memory_bytes(pid) / 2**20 for pid in two.worker_pids()]
     before = await memory_used(two)
