@@ -1,8 +1,9 @@
 """`make bench`, with numbers too small for figures: it measures what it says, and writes it."""
 
+import gc
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -35,6 +36,14 @@ TINY = Scale(rounds=1, run_seconds=0.05, connections=4, tokens=4, beds=[("embedd
 # Each round goes on until there are enough of them.
 SOME_SAMPLES = replace(TINY, run_seconds=0.2)
 PACKAGE = "token_server/"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_search_for_garbage_in_what_is_not_the_benchs() -> Iterator[None]:
+    """It collects before each run of load, and beside it are all tests and their libraries."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 def by_name(figures: Sequence[Figure]) -> dict[str, float]:
