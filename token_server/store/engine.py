@@ -88,15 +88,16 @@ class Engine:
         since = asyncio.get_running_loop().time()
         words = (len(keys), *keys, *arguments)
         # The common case needs no timeout of its own: the line is taken for dead sooner.
-        if self._line.stands:
+        asked = self._line.ask_at_once("EVALSHA", script.sha, *words)
+        if asked is None:
+            result = await self._run_again(script, words, since)
+        else:
             try:
-                result = await self._line.ask("EVALSHA", script.sha, *words)
+                result = await asked
             except (NotConnected, NoScriptError):
                 result = await self._run_again(script, words, since)
             except ResponseError as fault:
                 raise self._unavailable(fault) from fault
-        else:
-            result = await self._run_again(script, words, since)
         if durably:
             await self.make_durable()
         return result

@@ -5,7 +5,6 @@ What is asked in one turn of the event loop goes out in one write, and is answer
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable
 from typing import Any, Final
 
 import hiredis
@@ -34,23 +33,21 @@ class Line:
         """That the wire stands on: the pool closes it with all others."""
         self._connecting: asyncio.Task[Wire] | None = None
 
-    @property
-    def stands(self) -> bool:
-        return self._wire is not None and self._wire.stands
+    def ask_at_once(self, *words: Argument) -> "asyncio.Future[Any] | None":
+        """The answer to come; None where a connection must be made first.
 
-    def ask(self, *words: Argument) -> Awaitable[Any]:
-        """Its answer, to be waited for at once.
-
-        Raises: NotConnected, maybe after it was carried out; ResponseError.
+        Raises, where it is waited for: as `ask`.
         """
-        packed = hiredis.pack_command(words)  # type: ignore[arg-type]  # of any length
-        if self._wire is not None and self._wire.stands:
-            return self._wire.ask(packed)
-        return self._ask_another(packed)
+        if self._wire is None or not self._wire.stands:
+            return None
+        return self._wire.ask(*words)
 
-    async def _ask_another(self, packed: bytes) -> Any:  # noqa: ANN401 - what a command answers
-        wire = await self._another()
-        return await wire.ask(packed)
+    async def ask(self, *words: Argument) -> Any:  # noqa: ANN401 - what a command answers
+        """Its answer. Raises: NotConnected, maybe after it was carried out; ResponseError."""
+        asked = self.ask_at_once(*words)
+        if asked is None:
+            asked = (await self._another()).ask(*words)
+        return await asked
 
     async def _another(self) -> "Wire":
         """All who need one wait for the same; that one of them goes away is no matter to it."""
@@ -95,7 +92,8 @@ class Wire(asyncio.Protocol):
     def stands(self) -> bool:
         return not self._transport.is_closing()
 
-    def ask(self, packed: bytes) -> asyncio.Future[Any]:
+    def ask(self, *words: Argument) -> asyncio.Future[Any]:
+        packed = hiredis.pack_command(words)  # type: ignore[arg-type]  # of any length
         answer = self._loop.create_future()
         if not self.stands:
             # Lost between its making and this question: no end of it will come any more.
