@@ -121,7 +121,8 @@ def assert_nobody_noticed(traffic: Traffic) -> None:
 async def test_no_client_and_no_verifier_notices_that_keys_rotate(
     servers: list[Server], jose_if_possible: Path | None, *, chaos: bool
 ) -> None:
-    rotations = 30 if chaos else 3
+    # So many take longer than a key needs to retire: 40 s after it has stopped.
+    rotations = 40 if chaos else 3
     pause = 0 if chaos else PAUSE_SECONDS
     async with traffic_on(
         servers, jose_if_possible, cooldown=SCALED_COOLDOWN, pause=pause
@@ -132,7 +133,9 @@ async def test_no_client_and_no_verifier_notices_that_keys_rotate(
     assert len(traffic.kids) == rotations + 1
     if chaos:
         rows = json.loads(servers[0].cli("keys", "list", "--json"))
-        assert "retired" in {row["state"] for row in rows}
+        # The first has retired by now, and may have left the keyset, too.
+        first = {row["state"] for row in rows if row["kid"] == traffic.kids[0]}
+        assert first <= {"retired"}
 
 
 async def test_nor_do_verifiers_with_default_cooldowns_where_keys_are_announced_long_enough_ahead(

@@ -51,6 +51,12 @@ def test_connections_are_spread_over_the_workers(server: Launched) -> None:
     wait_until(all_have_answered)
 
 
+def test_a_worker_looks_for_garbage_seldom_and_never_in_what_it_began_with(
+    server: Launched,
+) -> None:
+    assert server.get("/collector") == "True 20000 True"
+
+
 def test_no_setting_stands_in_the_arguments_of_a_worker(server: Launched) -> None:
     assert "canary" in server.get("/settings")
     shown = {each.pid: each.command_line for each in processes()}

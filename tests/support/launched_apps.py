@@ -1,6 +1,7 @@
 """Apps with which the launcher is tested: openers, as worker.py wants them."""
 
 import asyncio
+import gc
 import os
 import signal
 import time
@@ -37,6 +38,7 @@ async def open_app(settings: Settings, _briefing: bytes) -> AsyncIterator[Starle
     yield Starlette(
         routes=[
             Route("/pid", answering(pid)),
+            Route("/collector", answering(collector)),
             Route("/held", answering(pass_gate)),
             Route("/busy", busy),
             Route("/dies", answering(die)),
@@ -81,6 +83,10 @@ def broken(fault: Exception) -> Starlette:
 
 async def pid() -> str:
     return str(os.getpid())
+
+
+async def collector() -> str:
+    return f"{gc.isenabled()} {gc.get_threshold()[0]} {gc.get_freeze_count() > 0}"
 
 
 async def pass_gate() -> str:

@@ -1,5 +1,6 @@
 """The command line, called in this process as the shell calls it in another."""
 
+import gc
 import sys
 from dataclasses import dataclass
 
@@ -28,6 +29,8 @@ class Shell:
                 here.setenv(f"TOKEN_SERVER_{name}", value)
             with pytest.raises(SystemExit) as end:
                 main()
+        # In a process of its own it would have frozen its imports, and not all that is here.
+        gc.unfreeze()
         assert isinstance(end.value.code, int)
         said = self.capsys.readouterr()
         return Done(code=end.value.code, out=said.out, err=said.err)

@@ -37,11 +37,13 @@ class Nouns(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in NOUNS:
             return None
-        # What is imported stays: to look for garbage in it is a tenth of a start.
+        # What is imported stays: to look for garbage in it, now and at the end, takes a third of
+        # most commands.
         gc.disable()
         try:
             command: click.Command = import_module(NOUNS[cmd_name]).command
         finally:
+            gc.freeze()
             gc.enable()
         return command
 

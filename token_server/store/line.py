@@ -33,7 +33,7 @@ class Line:
         """That the wire stands on: the pool closes it with all others."""
         self._connecting: asyncio.Task[Wire] | None = None
 
-    def ask_at_once(self, *words: Argument) -> "asyncio.Future[Any] | None":
+    def ask_at_once(self, *words: Argument) -> asyncio.Future[Any] | None:
         """The answer to come; None where a connection must be made first.
 
         Raises, where it is waited for: as `ask`.

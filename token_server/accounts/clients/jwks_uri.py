@@ -1,9 +1,9 @@
 """Keys that lie elsewhere: kept for a while, and fetched anew where an unknown one is shown."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
+from token_server.accounts.clients.fetching import JwksFetcher
 from token_server.accounts.clients.registered import JwksUri, VerificationKey
 from token_server.alarm import Alarm
 from token_server.problems import Problem
@@ -13,14 +13,12 @@ NO_SOONER_THAN = timedelta(seconds=30)
 """However many unknown keys are shown, and however often it failed."""
 
 Keys = tuple[VerificationKey, ...]
-Fetch = Callable[[JwksUri], Awaitable[Keys]]
-"""Raises: Problem."""
 
 
 class RemoteKeys:
     """The key sets that were fetched, by their address."""
 
-    def __init__(self, fetch: Fetch) -> None:
+    def __init__(self, fetch: JwksFetcher) -> None:
         self._fetch = fetch
         self._kept: dict[JwksUri, _Kept] = {}
 
