@@ -43,7 +43,6 @@ from token_server.tokens.refusals import (
     ScopeRefused,
     SessionEnded,
     SessionUnknown,
-    TemporarilyUnavailable,
     TokenExpired,
     TokenMisplaced,
     TokenReused,
@@ -123,8 +122,7 @@ class SessionRules(Steps):
         names = names_asked(client, asked)
         audience_of(client, asked)
         token = self._genuine_refresh_token(await self._unpacked(unverified_token), now)
-        # As `concerning` has it, at no cost where nothing is wrong.
-        try:
+        with concerning(sid=token.sid, sub=token.subject):
             about = await claims_about(token.subject) if claims_about else {}
             until = now + self._policy_for(client).longest_lifetime(short_term=token.short_term)
             showing = await self._store.show(
@@ -134,9 +132,6 @@ class SessionRules(Steps):
                 attempt=self._ids.attempt(),
                 now=now,
             )
-        except TemporarilyUnavailable as fault:
-            fault.about(sid=token.sid, sub=token.subject)
-            raise
         handed = _handed(showing, token)
         session = handed.session
         self._audit.record(_FACTS[handed.outcome], **ids_of(session))
