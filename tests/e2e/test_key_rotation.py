@@ -22,7 +22,6 @@ from support.verifiers import DEFAULT_COOLDOWN, Joserfc, PyJwt, Verifier, jose_v
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 
 SESSIONS = 6
-PAUSE_SECONDS = 0.015
 PROPAGATION_SECONDS = 2
 # Who fetched just before a key was announced must be willing to fetch again when it signs. By then
 # three quarters of the propagation period have passed, whatever servers take to notice the key.
@@ -68,7 +67,7 @@ def two_servers(
 
 @asynccontextmanager
 async def traffic_on(
-    servers: Sequence[Server], jose_folder: Path | None, *, cooldown: float, pause: float = 0.0
+    servers: Sequence[Server], jose_folder: Path | None, *, cooldown: float
 ) -> AsyncIterator[Traffic]:
     urls = [server.url for server in servers]
     joserfc = Joserfc(urls)
@@ -79,7 +78,7 @@ async def traffic_on(
         if jose_folder:
             jose = jose_verifier(jose_folder, urls[-1], cooldown=cooldown)
             verifiers.append(await stack.enter_async_context(jose))
-        traffic = Traffic([server.port for server in servers], verifiers, pause)
+        traffic = Traffic([server.port for server in servers], verifiers)
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         tasks.create_task(traffic.run(pairs))
         try:
@@ -123,19 +122,14 @@ async def test_no_client_and_no_verifier_notices_that_keys_rotate(
 ) -> None:
     # So many take longer than a key needs to retire: 40 s after it has stopped.
     rotations = 40 if chaos else 3
-    pause = 0 if chaos else PAUSE_SECONDS
-    async with traffic_on(
-        servers, jose_if_possible, cooldown=SCALED_COOLDOWN, pause=pause
-    ) as traffic:
+    async with traffic_on(servers, jose_if_possible, cooldown=SCALED_COOLDOWN) as traffic:
         await rotate(servers, traffic, times=rotations)
     assert_nobody_noticed(traffic)
     assert traffic.not_the_same == []
     assert len(traffic.kids) == rotations + 1
     if chaos:
         rows = json.loads(servers[0].cli("keys", "list", "--json"))
-        # The first has retired by now, and may have left the keyset, too.
-        first = {row["state"] for row in rows if row["kid"] == traffic.kids[0]}
-        assert first <= {"retired"}
+        assert "retired" in {row["state"] for row in rows}
 
 
 async def test_nor_do_verifiers_with_default_cooldowns_where_keys_are_announced_long_enough_ahead(
@@ -157,10 +151,7 @@ async def test_nor_do_verifiers_with_default_cooldowns_where_keys_are_announced_
 async def test_a_key_that_is_stolen_meanwhile_logs_nobody_out_and_its_access_tokens_are_refused(
     servers: list[Server], jose_if_possible: Path | None, *, chaos: bool
 ) -> None:
-    pause = 0 if chaos else PAUSE_SECONDS
-    async with traffic_on(
-        servers, jose_if_possible, cooldown=SCALED_COOLDOWN, pause=pause
-    ) as traffic:
+    async with traffic_on(servers, jose_if_possible, cooldown=SCALED_COOLDOWN) as traffic:
         await rotate(servers, traffic, times=15 if chaos else 1)
         await pending_is_known(servers[0])
         stolen = traffic.kids[-1]

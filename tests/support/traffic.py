@@ -37,8 +37,6 @@ class Token:
 class Traffic:
     ports: Sequence[int]
     verifiers: Sequence[Verifier]
-    pause: float = 0.0
-    """Of a client before it refreshes again, in seconds: the cores are for other tests, too."""
     kids: list[str] = field(default_factory=list)
     """In the order in which they came to sign."""
     revoked: set[str] = field(default_factory=set)
@@ -89,7 +87,6 @@ class Traffic:
             token = answer.json()["refresh_token"]
             await self._check(Token.of(answer.json()["access_token"]))
             await self._check(self.dice.choice(self.tokens))
-            await asyncio.sleep(self.pause)
 
     async def _repeat(self, token: str, answer: Answer, clients: Sequence[FastClient]) -> None:
         """As a client that lost the answer."""
