@@ -25,7 +25,10 @@ UNTOLD = "not told apart"
 
 WHO_CALLED: Final = None
 LAYERS: Mapping[str | None, tuple[str, ...]] = {
-    SIGNATURES: ("token_server/signing/jws.py:signed",),
+    SIGNATURES: (
+        "token_server/signing/rs512.py",
+        "token_server/signing/crypto_mb.py",
+    ),
     VERIFICATION: ("token_server/signing/jws.py:verify",),
     ANSWER: (
         "token_server/web/answering.py",
@@ -55,7 +58,11 @@ LAYERS: Mapping[str | None, tuple[str, ...]] = {
     STORE: ("token_server/store/",),
     AUDIT: ("token_server/audit.py",),
     LOOP: ("asyncio/",),
-    WHO_CALLED: ("token_server/strict_json.py", "token_server/spoken.py"),
+    WHO_CALLED: (
+        "token_server/signing/rs512.py:verify",
+        "token_server/strict_json.py",
+        "token_server/spoken.py",
+    ),
     UNTOLD: ("token_server/",),
 }
 NAMES = tuple(layer for layer in LAYERS if layer is not WHO_CALLED)

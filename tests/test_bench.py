@@ -89,10 +89,15 @@ def test_whatever_has_a_layer_is_there(place: str) -> None:
     assert not function or f"def {function}(" in where.read_text()
 
 
+VERIFY = "/x/token_server/signing/rs512.py:verify"
+
+
 @pytest.mark.parametrize(
     ("stack", "layer"),
     [
-        ("/x/token_server/signing/jws.py:signed\t/x/uvicorn/h.py:run", stacks.SIGNATURES),
+        ("/x/token_server/signing/crypto_mb.py:operate\t/x/uvicorn/h.py:run", stacks.SIGNATURES),
+        (f"{VERIFY}\t/x/token_server/signing/rs512.py:_together", stacks.SIGNATURES),
+        (f"{VERIFY}\t/x/token_server/signing/jws.py:verify", stacks.VERIFICATION),
         ("/x/token_server/signing/jws.py:unpack\t/x/uvicorn/h.py:run", stacks.TOKEN),
         ("<string>:__init__\t/x/token_server/tokens/claims.py:_aud", stacks.RULES),
         ("/x/token_server/strict_json.py:write\t/x/token_server/audit.py:record", stacks.AUDIT),

@@ -4,19 +4,16 @@ import json
 from collections.abc import Mapping
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
-from cryptography.hazmat.primitives.hashes import SHA512
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from token_server import strict_json
-from token_server.signing import base64url
+from token_server.signing import base64url, rs512
 from token_server.tokens.model import TYPES_READ, Kid, TokenType, UnverifiedToken
 from token_server.tokens.refusals import KeyUnknown, TokenForged, TokenMalformed
 
 ALGORITHM = "RS512"
 LONGEST_TOKEN = 8192
 
-_PADDING, _HASH = PKCS1v15(), SHA512()
 _write_header = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -31,9 +28,7 @@ def signing_input(header: str, claims: Mapping[str, object]) -> str:
     return f"{header}.{base64url.encode(strict_json.write(claims))}"
 
 
-def signed(signing_input: str, key: RSAPrivateKey) -> str:
-    """The signature is deterministic: same claims, same key, same bytes."""
-    signature = key.sign(signing_input.encode("ascii"), _PADDING, _HASH)
+def compact(signing_input: str, signature: bytes) -> str:
     return f"{signing_input}.{base64url.encode(signature)}"
 
 
@@ -71,7 +66,7 @@ def verify(unverified: UnverifiedToken, key: RSAPublicKey) -> None:
     Raises: TokenForged.
     """
     try:
-        key.verify(unverified.unverified_signature, unverified.signed.encode(), _PADDING, _HASH)
+        rs512.verify(unverified.unverified_signature, unverified.signed.encode(), key)
     except (InvalidSignature, ValueError):
         raise TokenForged from None
 

@@ -1,13 +1,14 @@
 """Signs and verifies with a keyset: the port `Signer`."""
 
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 from token_server.signing import jws
 from token_server.signing.lifecycle import Keyset, active, is_published, may_sign
+from token_server.signing.rs512 import Rs512Key
 from token_server.signing.rsa_keys import verifying_key
 from token_server.signing.together import SigningTurn
 from token_server.tokens.model import TYPES_READ, Kid, TokenType, Unsigned, UnverifiedToken
@@ -19,7 +20,7 @@ class _Snapshot:
     """One state of the keyset, with all that can be computed ahead."""
 
     keyset: Keyset
-    private_keys: Mapping[Kid, RSAPrivateKey] = field(repr=False)
+    private_keys: Mapping[Kid, Rs512Key]
     verifying_keys: Mapping[Kid, RSAPublicKey]
     headers: Mapping[tuple[Kid, TokenType], str]
     by_header: Mapping[str, tuple[Kid, TokenType]]
@@ -42,7 +43,7 @@ class KeysetSigner:
         self._turn = SigningTurn()
         self._snapshot = _Snapshot(
             keyset=keyset,
-            private_keys=private_keys,
+            private_keys={kid: Rs512Key.of(each) for kid, each in private_keys.items()},
             verifying_keys={key.kid: verifying_key(key.public) for key in keyset.keys},
             headers=headers,
             by_header={header: of for of, header in headers.items() if of[1] in TYPES_READ},
