@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from bench.requests import Asks, Each
+from bench.requests import Asks
 
 T = TypeVar("T")
 OnAnswer = Callable[[int, bytes], None]
@@ -137,20 +137,16 @@ async def closed_loop(connections: Sequence[Connection], seconds: float) -> Load
     return await _ask_all(connections, lambda: time.perf_counter() < until)
 
 
-async def spend(port: int, requests: Sequence[bytes], *, at_once: int) -> Load:
-    """Each of these requests once, so many at a time."""
-    left = Each(iter(requests))
-    connections = await connected(port, [left] * min(at_once, len(requests)))
-    to_ask = len(requests) - len(connections)
+async def ask_for_all(connections: Sequence[Connection], count: int) -> Load:
+    """Each asks as soon as it is answered, until so many have been asked."""
+    to_ask = count - len(connections)
 
     def goes_on() -> bool:
         nonlocal to_ask
         to_ask -= 1
         return to_ask >= 0
 
-    load = await _ask_all(connections, goes_on)
-    close(connections)
-    return load
+    return await _ask_all(connections, goes_on)
 
 
 async def _ask_all(connections: Sequence[Connection], goes_on: Callable[[], bool]) -> Load:

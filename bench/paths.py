@@ -10,11 +10,20 @@ from tempfile import TemporaryDirectory
 
 from bench.beds import Bed, bed
 from bench.figures import Figure
-from bench.load import OpenLoop, close, closed_loop, connected, evenly, play, spend
-from bench.requests import TOKEN_PATH, Asks, Refreshes, Same, get, post, refreshing
+from bench.load import (
+    Connection,
+    OpenLoop,
+    ask_for_all,
+    close,
+    closed_loop,
+    connected,
+    evenly,
+    play,
+)
+from bench.requests import TOKEN_PATH, Asks, Each, Refreshes, Same, get, post, refreshing
 from bench.scale import Scale
 
-WHOLE = Scale(rounds=5, run_seconds=0.5, connections=16)
+WHOLE = Scale(rounds=7, run_seconds=0.5, connections=16)
 LOG_INS_PER_SECOND = 50
 INTROSPECTION = "/api/oauth2/introspect"
 SECRET = "bench"  # noqa: S105 - it guards nothing
@@ -67,7 +76,7 @@ async def _rounds(one: Bed, brief: Bed, log_in: bytes, scale: Scale) -> Runs:
             runs[f"introspection of {what} / refresh", ""].append(cpu / refresh)
         await _cheap_reads(one, runs, scale)
         runs["log-in: CPU, store included", "us"].append(
-            await _cpu_of_each(one, [log_in] * scale.connections, 200, at_once=4)
+            await _cpu_of_each(one, [log_in] * (4 + scale.connections), 200, at_once=4)
         )
         await _beside_log_ins(one, refreshes, log_in, runs, scale)
     return runs
@@ -98,7 +107,7 @@ async def _spent_before_the_base(one: Bed, scale: Scale) -> list[bytes]:
 
 
 async def _cpu_at_full_load(one: Bed, asks: Sequence[Asks], scale: Scale) -> float:
-    connections = await connected(one.server.port, asks)
+    connections = await _opened(one, asks)
     before = one.cpu()
     load = await closed_loop(connections, scale.run_seconds)
     spent = one.cpu() - before
@@ -108,11 +117,20 @@ async def _cpu_at_full_load(one: Bed, asks: Sequence[Asks], scale: Scale) -> flo
 
 
 async def _cpu_of_each(one: Bed, requests: Sequence[bytes], status: int, *, at_once: int) -> float:
+    connections = await _opened(one, [Each(iter(requests))] * at_once)
     before = one.cpu()
-    load = await spend(one.server.port, requests, at_once=at_once)
+    load = await ask_for_all(connections, len(requests) - at_once)
     spent = one.cpu() - before
     assert set(load.statuses) == {status}, (one.name, load.statuses)
+    close(connections)
     return (spent.server + spent.store) / load.answered * 1e6
+
+
+async def _opened(one: Bed, asks: Sequence[Asks]) -> list[Connection]:
+    """Each was answered once: what a connection costs is not the request's."""
+    connections = await connected(one.server.port, asks)
+    await closed_loop(connections, 0)
+    return connections
 
 
 async def _cheap_reads(one: Bed, runs: Runs, scale: Scale) -> None:

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(
     not (PROC / "self" / "schedstat").exists(), reason="Linux alone tells what a thread has run"
 )
 
-TINY = Scale(rounds=1, run_seconds=0.05, connections=4, tokens=4, beds=[("embedded", 1)])
+TINY = Scale(rounds=1, run_seconds=0.05, connections=4, tokens=8, beds=[("embedded", 1)])
 # Each round goes on until there are enough of them.
 SOME_SAMPLES = replace(TINY, run_seconds=0.2)
 PACKAGE = "token_server/"
