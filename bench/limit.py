@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA512
 
 from bench.load import AWAKE_BEFORE, evenly, quantile
+from token_server.signing.rs512 import Rs512Key
 
 # As long as the signed parts of the two tokens are.
 ACCESS, REFRESH = b"a" * 405, b"r" * 386
@@ -38,7 +40,14 @@ class Signers:
 
     def run(self, seconds: float) -> Limit:
         """All at once, for that long."""
-        told = self._told(f"at full load, {seconds}")
+        return self._limit(f"at full load, {seconds}")
+
+    def run_with_lanes(self, seconds: float) -> Limit:
+        """The same with eight signatures at once, where the processor can."""
+        return self._limit(f"with lanes, {seconds}")
+
+    def _limit(self, order: str) -> Limit:
+        told = self._told(order)
         return Limit(
             cpu_micros=sum(cpu for cpu, _ in told) / len(told),
             per_second=sum(rate for _, rate in told),
@@ -74,13 +83,15 @@ def signers(count: int) -> Iterator[Signers]:
             each.communicate()
 
 
-def at_full_load(one: Callable[[], None], seconds: float) -> tuple[float, float]:
+def at_full_load(
+    some: Callable[[], None], seconds: float, *, some_are: int
+) -> tuple[float, float]:
     """CPU microseconds of one, and how many a second."""
     until = time.perf_counter() + seconds
     done, began, cpu_before = 0, time.perf_counter(), time.process_time()
     while time.perf_counter() < until:
-        one()
-        done += 1
+        some()
+        done += some_are
     cpu, taken = time.process_time() - cpu_before, time.perf_counter() - began
     return cpu / done * 1e6, done / taken
 
@@ -96,23 +107,31 @@ def on_time(one: Callable[[], None], seconds: float, rate: float) -> float:
     return quantile(latencies, 0.99)
 
 
-ORDERS: dict[str, Callable[..., object]] = {"at full load": at_full_load, "on time": on_time}
-
-
 def main() -> None:
     """Do what each line orders, and answer in JSON."""
     key = generate_private_key(65537, 2048)
     padding, digest = PKCS1v15(), SHA512()
     public, signature = key.public_key(), key.sign(REFRESH, padding, digest)
+    with_lanes = Rs512Key.of(key)
 
     def one() -> None:
         public.verify(signature, REFRESH, padding, digest)
         key.sign(ACCESS, padding, digest)
         key.sign(REFRESH, padding, digest)
 
+    def four() -> None:
+        for _ in range(4):
+            public.verify(signature, REFRESH, padding, digest)
+        with_lanes.signatures([ACCESS, REFRESH] * 4)
+
+    orders: dict[str, Callable[..., object]] = {
+        "at full load": partial(at_full_load, one, some_are=1),
+        "with lanes": partial(at_full_load, four, some_are=4),
+        "on time": partial(on_time, one),
+    }
     for line in sys.stdin:
         order, *numbers = line.split(", ")
-        sys.stdout.write(json.dumps(ORDERS[order](one, *map(float, numbers))) + "\n")
+        sys.stdout.write(json.dumps(orders[order](*map(float, numbers))) + "\n")
         sys.stdout.flush()
 
 
