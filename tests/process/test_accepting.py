@@ -196,3 +196,12 @@ def test_an_answer_does_not_wait_for_more_to_send(listener: socket.socket) -> No
         await serving
 
     play(scene)
+
+
+def test_workers_share_a_tally_also_where_python_has_no_files_in_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr("os.memfd_create", raising=False)
+    tally = Tally.of(2)
+    tally.seat(1).note(held=3, taken=4)
+    assert tally.seat(0).others() == [(3, 4)]

@@ -1,7 +1,6 @@
 """How many connections each worker holds, in memory that parent and workers share."""
 
 import os
-import sys
 from dataclasses import dataclass
 from mmap import mmap
 from tempfile import TemporaryFile
@@ -75,8 +74,8 @@ class Seat:
 
 
 def _unnamed_file() -> int:
-    # A container's file system may be read-only.
-    if sys.platform == "linux":
+    # A container's file system may be read-only. Some Pythons for Linux lack the call.
+    if hasattr(os, "memfd_create"):
         return os.memfd_create("token-server-tally")
     with TemporaryFile() as file:
         return os.dup(file.fileno())
