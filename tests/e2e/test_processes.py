@@ -1,6 +1,7 @@
 """The processes of a server: what dies is replaced, and nothing is left behind."""
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -10,11 +11,21 @@ from pathlib import Path
 import httpx
 from support.fast_client import fast_clients
 from support.forms import refresh
+from support.lanes import HAS_LANES
 from support.processes import is_alive, wait_until
 from support.server import Server
 
 OwnServer = Callable[..., AbstractContextManager[Server]]
 WORKER = "process.worker"
+
+
+def test_a_server_says_once_whether_it_signs_eight_at_once(server: Server) -> None:
+    (said,) = (json.loads(line) for line in server.err.splitlines() if "keys" in line)
+    assert said["event"] == (
+        "keys of 2048 bits sign eight at once under load"
+        if HAS_LANES
+        else "all keys sign one by one"
+    )
 
 
 def test_a_killed_parent_leaves_no_process_behind(own_server: OwnServer) -> None:

@@ -4,8 +4,9 @@ import subprocess
 import sys
 
 import pytest
+from support.lanes import X86_64_LINUX
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="of Linux alone")
+pytestmark = pytest.mark.skipif(not X86_64_LINUX, reason="of no use anywhere else")
 
 LOADS_TWO = """
 import ctypes

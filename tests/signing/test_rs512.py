@@ -1,7 +1,8 @@
 """Many signatures at once: the bytes of cryptography, one by one; and none that is wrong."""
 
+import asyncio
+from collections.abc import Sequence
 from math import lcm
-from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -14,11 +15,14 @@ from cryptography.hazmat.primitives.hashes import SHA512
 from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
-from support.keys import private_key
+from support.keys import GRACE, NOW, fresh_keyset, private_key, private_keys, public_key
+from support.lanes import needs_lanes
 
 from token_server.signing import crypto_mb, rsa_keys
-from token_server.signing.crypto_mb import LANES, ComputationFailed, EightLanes, eight_lanes
+from token_server.signing.crypto_mb import FILE, LANES, WHEEL, EightLanes, Unavailable, eight_lanes
 from token_server.signing.rs512 import FEWEST_TOGETHER, Rs512Key
+from token_server.signing.signer import KeysetSigner
+from token_server.tokens.model import Unsigned
 
 MESSAGES = [f"header.{number}".encode() for number in range(2 * LANES + FEWEST_TOGETHER)]
 
@@ -50,9 +54,9 @@ def test_either_prime_may_be_the_larger() -> None:
 
 
 def test_keys_of_other_sizes_sign_one_by_one() -> None:
-    larger, unequal = rsa_keys.make(3072), of_primes(prime_of(3072), prime_of(1024))
-    assert unequal.key_size == larger.key_size - 1024 == private_key(0).key_size
-    for key in larger, unequal:
+    small, half, large = (prime_of(key_size) for key_size in (1024, 2048, 3072))
+    unequal = (large, small), (half, large), (half, small)
+    for key in (rsa_keys.make(3072), *(of_primes(*primes) for primes in unequal)):
         assert eight_lanes(key.private_numbers()) is None
         assert Rs512Key.of(key).signatures(MESSAGES) == one_by_one(MESSAGES, key)
 
@@ -62,13 +66,25 @@ def prime_of(key_size: int) -> int:
 
 
 @pytest.mark.parametrize(
-    ("wheel", "file"),
-    [("of-no-such-name", crypto_mb.FILE), (crypto_mb.WHEEL, "libcrypto_mb.so.1")],
+    ("wheel", "file", "why"),
+    [
+        ("of-no-such-name", crypto_mb.FILE, "of-no-such-name is not installed"),
+        pytest.param(
+            crypto_mb.WHEEL, "libcrypto_mb.so.1", "has no libcrypto_mb.so.1", marks=needs_lanes
+        ),
+    ],
 )
-def test_there_are_no_lanes_without_the_wheel_or_of_another_binary_interface(
-    wheel: str, file: str
+def test_why_the_library_is_not_available_is_told(wheel: str, file: str, why: str) -> None:
+    with pytest.raises(Unavailable, match=why):
+        crypto_mb.library(wheel, file)
+
+
+def test_a_python_without_files_in_memory_signs_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert crypto_mb.library(wheel, file) is None
+    monkeypatch.delattr("os.memfd_create", raising=False)
+    with pytest.raises(Unavailable):
+        crypto_mb.library.__wrapped__(crypto_mb.WHEEL, crypto_mb.FILE)
 
 
 def test_without_lanes_all_are_signed_one_by_one() -> None:
@@ -77,22 +93,72 @@ def test_without_lanes_all_are_signed_one_by_one() -> None:
 
 
 def lanes_of(number: int) -> EightLanes:
-    if "avx512ifma" not in Path("/proc/cpuinfo").read_text("ascii"):
-        pytest.skip("this processor has no AVX-512 IFMA")
     lanes = eight_lanes(private_key(number).private_numbers())
     assert lanes
     return lanes
 
 
-def test_a_signature_that_came_out_wrong_is_not_used_and_eight_are_not_tried_again() -> None:
-    key = Rs512Key(private_key(0), lanes_of(1))
+@pytest.fixture
+def operated_on(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many blocks each operation of the library was for."""
+    counts: list[int] = []
+    operate = EightLanes.operate
+
+    def counted(lanes: EightLanes, blocks: Sequence[bytes]) -> list[bytes]:
+        counts.append(len(blocks))
+        return operate(lanes, blocks)
+
+    monkeypatch.setattr(EightLanes, "operate", counted)
+    return counts
+
+
+@needs_lanes
+def test_five_or_more_are_computed_at_once_and_four_are_not(operated_on: list[int]) -> None:
+    key = Rs512Key.of(private_key(0))
+    for count in (4, 5, 8, 9, 13, 21):
+        key.signatures(MESSAGES[:count])
+    assert operated_on == [5, 8, 8, 8, 5, 8, 8, 5]
+
+
+@needs_lanes
+def test_pairs_that_are_asked_for_in_one_turn_are_computed_at_once(operated_on: list[int]) -> None:
+    signer = KeysetSigner(fresh_keyset(), private_keys(0, 1), grace_period=GRACE)
+    kid = public_key(0).kid
+
+    async def four_pairs() -> None:
+        pair = Unsigned({"a": 1}), Unsigned({"b": 2})
+        await asyncio.gather(*(signer.sign(*pair, kid=kid, now=NOW) for _ in range(4)))
+
+    asyncio.run(four_pairs())
+    assert operated_on == [8]
+
+
+class WithAFlippedBit(EightLanes):
+    """What a fault of the processor in one lane does."""
+
+    def operate(self, blocks: Sequence[bytes]) -> list[bytes]:
+        *others, last = super().operate(blocks)
+        return [*others, bytes([*last[:-1], last[-1] ^ 1])]
+
+
+class Failing(EightLanes):
+    def operate(self, blocks: Sequence[bytes]) -> list[bytes]:
+        nothing: bytes = None  # type: ignore[assignment]
+        return super().operate([*blocks[1:], nothing])
+
+
+@needs_lanes
+@pytest.mark.parametrize(
+    ("kind", "fault"),
+    [(WithAFlippedBit, "InvalidSignature"), (Failing, "ComputationFailed('status 20000000')")],
+)
+def test_none_of_eight_is_used_where_one_is_wrong_and_eight_are_not_tried_again(
+    kind: type[EightLanes], fault: str
+) -> None:
+    lanes = kind(crypto_mb.library(WHEEL, FILE), private_key(0).private_numbers())
+    key = Rs512Key(private_key(0), lanes)
     with capture_logs() as logs:
         assert key.signatures(MESSAGES) == one_by_one(MESSAGES, private_key(0))
     (told,) = logs
-    assert (told["log_level"], told["fault"]) == ("error", "InvalidSignature()")
-
-
-def test_what_the_library_refuses_is_told() -> None:
-    nothing: bytes = None  # type: ignore[assignment]
-    with pytest.raises(ComputationFailed, match="00000020"):
-        lanes_of(0).operate([bytes(256), nothing])
+    assert told["log_level"] == "error"
+    assert told["fault"].startswith(fault)

@@ -3,13 +3,14 @@
 import asyncio
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from support.keys import private_key
 from support.signing import signed_one
 
 from token_server.signing.rs512 import Rs512Key
 from token_server.signing.together import MOST_IN_A_TURN, SigningTurn
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(10)]
 
 KEY = Rs512Key.of(private_key(0))
 
@@ -57,3 +58,13 @@ async def test_what_cannot_be_signed_fails_alone() -> None:
     stays = turn.sign(["header.2"], KEY)
     assert await before == [signed_one("header.1", private_key(0))]
     assert await stays == [signed_one("header.2", private_key(0))]
+
+
+async def test_a_key_that_cannot_sign_fails_all_who_asked_for_it_and_nobody_else() -> None:
+    turn = SigningTurn()
+    no_rsa_key = Rs512Key(Ed25519PrivateKey.generate(), None)  # type: ignore[arg-type]
+    keys = [no_rsa_key, KEY, *[no_rsa_key] * MOST_IN_A_TURN, KEY]
+    signed = [turn.sign(["header.1"], key) for key in keys]
+    told = await asyncio.gather(*signed, return_exceptions=True)
+    assert [isinstance(each, TypeError) for each in told] == [key is no_rsa_key for key in keys]
+    assert told[1] == told[-1] == [signed_one("header.1", private_key(0))]

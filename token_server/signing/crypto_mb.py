@@ -5,7 +5,6 @@ AVX-IFMA. It neither pads nor checks what it has computed: that is for who calls
 """
 
 import ctypes
-import os
 from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
@@ -29,6 +28,10 @@ _Addresses = ctypes.c_void_p * LANES
 
 class ComputationFailed(Exception):
     """The library says so."""
+
+
+class Unavailable(Exception):
+    """Its text tells operators why."""
 
 
 class EightLanes:
@@ -58,23 +61,32 @@ class EightLanes:
 
 
 def eight_lanes(key: RSAPrivateNumbers) -> EightLanes | None:
-    """None where there is no library for this processor, or it knows no such key."""
-    of_equal_halves = key.p.bit_length() == key.q.bit_length() == 8 * _HALF
-    found = library(WHEEL, FILE) if of_equal_halves else None
-    return EightLanes(found, key) if found else None
+    """None where the library is not available, or knows no such key."""
+    if not key.p.bit_length() == key.q.bit_length() == 8 * _HALF:
+        return None
+    try:
+        return EightLanes(library(WHEEL, FILE), key)
+    except Unavailable:
+        return None
 
 
 @cache
-def library(wheel: str, file: str) -> ctypes.CDLL | None:
-    """None where there is none with this binary interface, or this processor cannot run it."""
+def library(wheel: str, file: str) -> ctypes.CDLL:
+    """Raises: Unavailable."""
     try:
         path = _path(wheel, file)
         empty_library.load(_NEEDED_IN_NAME_ONLY)
-        # With every symbol it needs, or not at all.
-        found = ctypes.CDLL(str(path), mode=os.RTLD_NOW)
-    except (PackageNotFoundError, OSError):
-        return None
-    return found if found.mbx_is_crypto_mb_applicable(ctypes.c_int64(0)) else None
+        # ctypes resolves every symbol: none of theirs is needed, or this fails.
+        found = ctypes.CDLL(str(path))
+        is_applicable = found.mbx_is_crypto_mb_applicable(ctypes.c_int64(0))
+    except PackageNotFoundError:
+        raise Unavailable(f"{wheel} is not installed") from None
+    # A Python may lack memfd_create, and a library a function.
+    except (OSError, AttributeError) as fault:
+        raise Unavailable(str(fault)) from None
+    if not is_applicable:
+        raise Unavailable("the processor has neither AVX-512 IFMA nor AVX-IFMA")
+    return found
 
 
 def _path(wheel: str, file: str) -> Path:
@@ -83,4 +95,4 @@ def _path(wheel: str, file: str) -> Path:
     for each in installed.files or ():
         if each.name == file:
             return Path(str(installed.locate_file(each)))
-    raise FileNotFoundError(file)
+    raise FileNotFoundError(f"{wheel} {installed.version} has no {file}")

@@ -28,7 +28,7 @@ _SIZE_OF_NAMES, _SIZE_OF_SYMBOL, _OWN_NAME = 10, 11, 14
 
 
 def load(names: Sequence[str]) -> None:
-    """One of each, for the rest of the process. Raises: OSError."""
+    """One of each, for the rest of the process; once in it. Raises: OSError."""
     with ExitStack() as held:
         for name in names:
             # Open until all are loaded: to the linker the same path is the same library.

@@ -52,16 +52,23 @@ class SigningTurn:
                 of_key.setdefault(asked.key, []).append(asked)
         for key, of_one in of_key.items():
             _sign(key, of_one)
+        # After them, so that whoever has been signed for goes on before.
         if self._asked:
             asyncio.get_running_loop().call_soon(self._sign_some)
 
 
 def _sign(key: Rs512Key, all_asked: Sequence[_Asked]) -> None:
     try:
-        signatures = iter(key.signatures([text for one in all_asked for text in one.messages]))
+        tokens = iter(_tokens(key, all_asked))
     except Exception as fault:  # noqa: BLE001 - it is theirs who asked, and of nobody else
-        for one in all_asked:
-            one.signed.set_exception(fault)
+        for asked in all_asked:
+            asked.signed.set_exception(fault)
         return
-    for one in all_asked:
-        one.signed.set_result([jws.compact(each, next(signatures)) for each in one.signing_inputs])
+    for asked in all_asked:
+        asked.signed.set_result([next(tokens) for _ in asked.signing_inputs])
+
+
+def _tokens(key: Rs512Key, all_asked: Sequence[_Asked]) -> list[str]:
+    signing_inputs = [each for asked in all_asked for each in asked.signing_inputs]
+    signatures = key.signatures([each for asked in all_asked for each in asked.messages])
+    return [jws.compact(*each) for each in zip(signing_inputs, signatures, strict=True)]
