@@ -13,8 +13,8 @@ from typing import NamedTuple
 from token_server.signing import jws
 from token_server.signing.rs512 import Rs512Key
 
-MOST_IN_A_TURN = 16
-"""Requests; some six milliseconds, or ten, in which nobody else is heard.
+MOST_IN_A_TURN = 32
+"""Requests; some ten milliseconds, or twenty, in which nobody else is heard.
 
 What is done goes out before the rest is begun.
 """
