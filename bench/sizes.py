@@ -57,7 +57,8 @@ async def memory_used(of: Bed) -> int:
 async def begin_many(of: Bed, count: int) -> None:
     """Sessions of a subject each, past the server."""
     async with connect(f"unix://{of.server.store_socket}") as client:
-        engine = Engine(client, waits_for_fsync=False)
+        # A disk that stands still for two seconds is no matter here.
+        engine = Engine(client, waits_for_fsync=False, deadline=timedelta(seconds=30))
         sessions = Sessions(engine, StoreMemory(engine, await load_secret(engine)), keep=DAYS)
         ids = RandomIds()
 
