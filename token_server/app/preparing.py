@@ -3,15 +3,12 @@
 import asyncio
 import sys
 
-import structlog
-
 from token_server.accounts.clients.file import load_clients
 from token_server.app.keys import check_that_no_keyset_is_lost, keys_keeper
 from token_server.app.store import meet_store
 from token_server.audit import AuditLog
 from token_server.logs import log_to
 from token_server.settings import Settings
-from token_server.signing import crypto_mb
 from token_server.system import system_clock
 from token_server.tokens.ports import Fact
 
@@ -28,17 +25,4 @@ def prepare(settings: Settings) -> bytes:
     audit = AuditLog(sys.stdout, clock=system_clock)
     for kid in made:
         audit.record(Fact.KEY_MADE, kid=kid)
-    met = asyncio.run(meet_store(settings))
-    _tell_how_it_signs()
-    return met.to_bytes()
-
-
-def _tell_how_it_signs() -> None:
-    """Capacity depends on it, and nothing else does."""
-    log = structlog.get_logger(__name__)
-    try:
-        crypto_mb.library(crypto_mb.WHEEL, crypto_mb.FILE)
-    except crypto_mb.Unavailable as why:
-        log.info("all keys sign one by one", because=str(why))
-    else:
-        log.info("keys of 2048 bits sign eight at once under load", by=crypto_mb.WHEEL)
+    return asyncio.run(meet_store(settings)).to_bytes()

@@ -4,6 +4,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import structlog
 from starlette.types import ASGIApp
 
 from token_server.accounts.clients.desk import ClientDesk
@@ -17,6 +18,7 @@ from token_server.audit import AuditLog
 from token_server.logs import log_to
 from token_server.rounds import beside, on_sighup
 from token_server.settings import Settings
+from token_server.signing import crypto_mb
 from token_server.store.attempts import Attempts
 from token_server.store.connect import connect
 from token_server.store.engine import Engine
@@ -65,6 +67,7 @@ async def open_app(
         following = (core.reload.follow(), tidying, clients.registry.run())
         async with beside(*following, verifiers.keep_writing(clock)):
             with on_sighup(core.reload.wake, clients.registry.wake):
+                _tell_how_it_signs()
                 yield app
 
 
@@ -112,3 +115,14 @@ def _reusable_dialects(settings: Settings) -> list[str]:
 def _password_slots(settings: Settings) -> int:
     # Each worker has its own: together they take no more cores than there are.
     return max(1, cores() // worker_count(settings.workers))
+
+
+def _tell_how_it_signs() -> None:
+    """Capacity depends on it, and nothing else does."""
+    log = structlog.get_logger(__name__)
+    try:
+        crypto_mb.library(crypto_mb.WHEEL, crypto_mb.FILE)
+    except crypto_mb.Unavailable as why:
+        log.info("all keys sign one by one", because=str(why))
+    else:
+        log.info("keys of 2048 bits sign eight at once under load", by=crypto_mb.WHEEL)
