@@ -1,6 +1,7 @@
 """The store that we run ourselves: what it keeps, who may start it, and when it ends."""
 
 import os
+import platform
 import signal
 import stat
 import subprocess
@@ -16,7 +17,7 @@ from support.processes import HAS_PROC, PROC, is_alive, wait_until
 from token_server.problems import Problem
 from token_server.store import embedded
 from token_server.store.embedded import EmbeddedStore, embedded_in
-from token_server.store.valkey import State
+from token_server.store.valkey import State, allocator
 
 # Runs the store of argv[1] until its stdin ends; says the store's run id once it answers.
 LAUNCHER = """
@@ -87,9 +88,20 @@ def test_its_allocator_is_told_what_suits_it_unless_an_operator_tells_it_otherwi
             return dict(line.split("=", 1) for line in lines if line).get("GLIBC_TUNABLES")
 
     monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
-    assert told() == "glibc.malloc.tcache_count=127"
+    assert told() == allocator(*platform.libc_ver())["GLIBC_TUNABLES"]
     monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.arena_max=1")
     assert told() == "glibc.malloc.arena_max=1"
+
+
+@pytest.mark.parametrize(
+    ("library", "version", "count"),
+    [("glibc", "2.36", 512), ("glibc", "2.31", 512), ("glibc", "2.30", 127), ("", "", 127)],
+)
+def test_an_allocator_is_not_told_to_count_further_than_it_can(
+    library: str, version: str, count: int
+) -> None:
+    told = allocator(library, version)
+    assert told == {"GLIBC_TUNABLES": f"glibc.malloc.tcache_count={count}"}
 
 
 def test_nobody_else_can_read_or_reach_it(store: EmbeddedStore, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """One Valkey process: which program it is, how it starts, what it says, how it stops."""
 
 import os
+import platform
 import re
 import shutil
 import signal
@@ -27,9 +28,9 @@ OPTIONS = (
     *("--appendonly", "yes", "--appendfsync", "always", "--aof-load-truncated", "yes"),
     *("--save", "", "--maxmemory-policy", "noeviction"),
 )
-# glibc's allocator, where the program has that one: what Lua gives back is what it gets next, and
-# not a gap between sessions somewhere in the memory. Some older ones cannot count further.
-ALLOCATOR = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=127"}
+KEPT_AT_HAND = 512
+COUNTS_FURTHER, COUNTS_NO_FURTHER_THAN = (2, 31), 127
+"""Versions of glibc; how far the older ones count."""
 # What Valkey or Redis says of a file whose end is garbage.
 DAMAGED = re.compile(
     r"append only file (?P<file>[\w.]+):.* (\./)?(?P<repairer>(valkey|redis)-check-aof)"
@@ -42,6 +43,16 @@ class State(Enum):
     """It reads its data, and will answer."""
     SILENT = auto()
     """It is not there, or does not answer in time."""
+
+
+def allocator(library: str, version: str) -> dict[str, str]:
+    """glibc's, for the embedded store, which has that one: kept at hand is what Lua gives back.
+
+    So that is what it gets next, and not a gap between sessions somewhere in the memory.
+    """
+    counts_further = library == "glibc" and tuple(map(int, version.split("."))) >= COUNTS_FURTHER
+    count = KEPT_AT_HAND if counts_further else COUNTS_NO_FURTHER_THAN
+    return {"GLIBC_TUNABLES": f"glibc.malloc.tcache_count={count}"}
 
 
 def ask(path: Path) -> State:
@@ -79,7 +90,7 @@ class ValkeyProcess:
     def _run(self, log: BinaryIO, lock: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603 - our program, our options
             [self._program, "--dir", str(self._data.path), *OPTIONS],
-            env={**ALLOCATOR, **os.environ},
+            env={**allocator(*platform.libc_ver()), **os.environ},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
