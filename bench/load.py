@@ -139,6 +139,7 @@ async def closed_loop(connections: Sequence[Connection], seconds: float) -> Load
 
 async def ask_for_all(connections: Sequence[Connection], count: int) -> Load:
     """Each asks as soon as it is answered, until so many have been asked."""
+    assert count >= len(connections)
     to_ask = count - len(connections)
 
     def goes_on() -> bool:

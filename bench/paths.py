@@ -107,7 +107,7 @@ async def _spent_before_the_base(one: Bed, scale: Scale) -> list[bytes]:
 
 
 async def _cpu_at_full_load(one: Bed, asks: Sequence[Asks], scale: Scale) -> float:
-    connections = await _opened(one, asks)
+    connections = await _opened(one, asks, 200)
     before = one.cpu()
     load = await closed_loop(connections, scale.run_seconds)
     spent = one.cpu() - before
@@ -117,7 +117,7 @@ async def _cpu_at_full_load(one: Bed, asks: Sequence[Asks], scale: Scale) -> flo
 
 
 async def _cpu_of_each(one: Bed, requests: Sequence[bytes], status: int, *, at_once: int) -> float:
-    connections = await _opened(one, [Each(iter(requests))] * at_once)
+    connections = await _opened(one, [Each(iter(requests))] * at_once, status)
     before = one.cpu()
     load = await ask_for_all(connections, len(requests) - at_once)
     spent = one.cpu() - before
@@ -126,17 +126,18 @@ async def _cpu_of_each(one: Bed, requests: Sequence[bytes], status: int, *, at_o
     return (spent.server + spent.store) / load.answered * 1e6
 
 
-async def _opened(one: Bed, asks: Sequence[Asks]) -> list[Connection]:
+async def _opened(one: Bed, asks: Sequence[Asks], status: int) -> list[Connection]:
     """Each was answered once: what a connection costs is not the request's."""
     connections = await connected(one.server.port, asks)
-    await closed_loop(connections, 0)
+    load = await closed_loop(connections, 0)
+    assert set(load.statuses) == {status}, (one.name, load.statuses)
     return connections
 
 
 async def _cheap_reads(one: Bed, runs: Runs, scale: Scale) -> None:
     costs = {}
     for path in ("/livez", "/.well-known/jwks.json"):
-        connections = await connected(one.server.port, [Same(get(path))] * scale.connections)
+        connections = await _opened(one, [Same(get(path))] * scale.connections, 200)
         before = one.cpu()
         load = await closed_loop(connections, scale.run_seconds)
         costs[path] = (one.cpu() - before).server / load.answered * 1e6

@@ -10,10 +10,12 @@ WIDTH, HEIGHT = 900, 685
 LEFT, RIGHT, TOP, BOTTOM = 60, 500, 60, 360
 BARS = 560
 LAYERS, LAYERS_FROM, ROW, LONGEST = 460, 300, 19, 520
+LIMIT = "the limit"
+RSA, SERVER, STORE = "the limit with eight signatures at once", "server alone", "store alone"
 PARTS = {
-    "the limit": "#4c72b0",
-    "server alone": "#dd8452",
-    "store alone": "#55a868",
+    RSA: ("RSA", "#4c72b0"),
+    SERVER: ("rest of server", "#dd8452"),
+    STORE: ("store", "#55a868"),
 }
 
 
@@ -54,30 +56,35 @@ def _curve(points: Sequence[tuple[float, float, float]]) -> Iterator[str]:
 
 
 def _bars(refresh: Sequence[Figure]) -> Iterator[str]:
-    """Of each server: RSA's part at the bottom, the rest of the server's, the store's."""
+    """Of each server: RSA's part at the bottom, the rest of the server's, the store's.
+
+    A line where the limit is: RSA alone, one signature after the other.
+    """
     costs = {each.name: each.median for each in refresh if each.name.startswith("CPU of a ref")}
-    beds = [name.partition("(")[2].rstrip(")") for name in costs if "store alone" in name]
+    beds = [name.partition("(")[2].rstrip(")") for name in costs if STORE in name]
     highest = max(costs.values())
-    yield _text(BARS, TOP - 14, "CPU of a refresh (us)")
+    yield _text(BARS, TOP - 14, "CPU of a refresh (us); line: the limit, one by one")
     for number, bed in enumerate(beds):
-        limit, server, store = (costs[f"CPU of a refresh, {part} ({bed})"] for part in PARTS)
-        base = float(BOTTOM)
-        for value, color in zip((limit, server - limit, store), PARTS.values(), strict=True):
+        left, base = BARS + number * 80, float(BOTTOM)
+        rsa, server, store = (costs[f"CPU of a refresh, {part} ({bed})"] for part in PARTS)
+        for value, (_, color) in zip((rsa, server - rsa, store), PARTS.values(), strict=True):
             height = value / highest * (BOTTOM - TOP)
             base -= height
             yield (
-                f'<rect x="{BARS + number * 80}" y="{base:.0f}" width="50" '
+                f'<rect x="{left}" y="{base:.0f}" width="50" '
                 f'height="{height:.0f}" fill="{color}"/>'
-                + _text(BARS + number * 80 + 12, base + height / 2 + 4, f"{value:.0f}", "white")
+                + _text(left + 12, base + height / 2 + 4, f"{value:.0f}", "white")
             )
+        at = BOTTOM - costs[f"CPU of a refresh, {LIMIT} ({bed})"] / highest * (BOTTOM - TOP)
+        yield f'<path d="M{left - 6} {at:.0f}h62" stroke="black"/>'
         for line, words in enumerate(bed.split(", ")):
-            yield _text(BARS + number * 80, BOTTOM + 16 + 15 * line, words)
-    for at, (name, color) in enumerate(PARTS.items()):
+            yield _text(left, BOTTOM + 16 + 15 * line, words)
+    for at, (name, color) in enumerate(PARTS.values()):
         yield _text(BARS + at * 100, BOTTOM + 52, name, color)
 
 
 def _layers(figures: Sequence[Figure]) -> Iterator[str]:
-    """One worker's, the largest first; RSA has the limit's colour."""
+    """One worker's, the largest first."""
     (whole, limit), layers = (each.median for each in figures[:2]), figures[2:]
     yield _text(
         LEFT,
@@ -88,7 +95,7 @@ def _layers(figures: Sequence[Figure]) -> Iterator[str]:
     longest = max(each.median for each in layers)
     for number, each in enumerate(layers):
         name = each.name.partition(": ")[2].partition(" (")[0]
-        color = PARTS["the limit" if name.startswith("RSA") else "server alone"]
+        _, color = PARTS[RSA if name.startswith("RSA") else SERVER]
         top, width = LAYERS + number * ROW, each.median / longest * LONGEST
         yield (
             _text(LEFT, top + 11, name)

@@ -1,7 +1,7 @@
 """Refreshes, at full load: the ratio to the limit first, and what one costs.
 
 The limit makes one signature after the other. Where the processor can compute eight at once, so
-do servers under load, and are faster than it.
+do servers under load, and what they take in all is about the limit.
 """
 
 import time

@@ -118,7 +118,7 @@ def costs(*what: str) -> list[Figure]:
 def test_what_was_measured_is_written_and_drawn(tmp_path: Path) -> None:
     machine, curve = about(), [(0.5, 1.0, 2.0), (0.8, 2.0, 4.0)]
     figures = {
-        "refresh": costs(*(f", {part}" for part in plot.PARTS)),
+        "refresh": costs(", the limit", *(f", {part}" for part in plot.PARTS)),
         "layers": costs(", worker alone", ", the limit", *(f": {each}" for each in stacks.NAMES)),
     }
     write(tmp_path, machine, figures, curve)
@@ -129,7 +129,9 @@ def test_what_was_measured_is_written_and_drawn(tmp_path: Path) -> None:
     } == {part: [each.name for each in measured] for part, measured in figures.items()}
     drawn = ET.fromstring((tmp_path / "latency-and-cost.svg").read_text())  # noqa: S314 - ours
     words = set(drawn.itertext())
-    assert {"the limit", "p99", *stacks.NAMES} <= words
+    assert {"RSA", "p99", *stacks.NAMES} <= words
+    heights = [float(each.get("height", "")) for each in drawn.iter() if each.tag.endswith("rect")]
+    assert min(heights) >= 0
 
 
 def test_latencies_rise_from_quantile_to_quantile_and_the_loads_own_lateness_is_told() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from importlib.metadata import distribution
 from math import lcm
 
 import pytest
@@ -19,7 +20,7 @@ from support.keys import GRACE, NOW, fresh_keyset, private_key, private_keys, pu
 from support.lanes import needs_lanes
 
 from token_server.signing import crypto_mb, rsa_keys
-from token_server.signing.crypto_mb import FILE, LANES, WHEEL, EightLanes, Unavailable, eight_lanes
+from token_server.signing.crypto_mb import LANES, EightLanes, eight_lanes
 from token_server.signing.rs512 import FEWEST_TOGETHER, Rs512Key
 from token_server.signing.signer import KeysetSigner
 from token_server.tokens.model import Unsigned
@@ -65,26 +66,19 @@ def prime_of(key_size: int) -> int:
     return rsa_keys.make(key_size).private_numbers().p
 
 
-@pytest.mark.parametrize(
-    ("wheel", "file", "why"),
-    [
-        ("of-no-such-name", crypto_mb.FILE, "of-no-such-name is not installed"),
-        pytest.param(
-            crypto_mb.WHEEL, "libcrypto_mb.so.1", "has no libcrypto_mb.so.1", marks=needs_lanes
-        ),
-    ],
-)
-def test_why_the_library_is_not_available_is_told(wheel: str, file: str, why: str) -> None:
-    with pytest.raises(Unavailable, match=why):
-        crypto_mb.library(wheel, file)
+def test_without_the_wheel_the_library_is_not_available() -> None:
+    assert crypto_mb.find("of-no-such-name") == "of-no-such-name is not installed"
 
 
-def test_a_python_without_files_in_memory_signs_one_by_one(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@needs_lanes
+def test_a_library_of_another_binary_interface_is_none() -> None:
+    with pytest.raises(FileNotFoundError, match=r"has no libcrypto_mb\.so\.1"):
+        crypto_mb.path_of("libcrypto_mb.so.1", distribution(crypto_mb.WHEEL))
+
+
+def test_a_python_without_files_in_memory_has_no_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("os.memfd_create", raising=False)
-    with pytest.raises(Unavailable):
-        crypto_mb.library.__wrapped__(crypto_mb.WHEEL, crypto_mb.FILE)
+    assert isinstance(crypto_mb.find.__wrapped__(crypto_mb.WHEEL), str)
 
 
 def test_without_lanes_all_are_signed_one_by_one() -> None:
@@ -155,7 +149,7 @@ class Failing(EightLanes):
 def test_none_of_eight_is_used_where_one_is_wrong_and_eight_are_not_tried_again(
     kind: type[EightLanes], fault: str
 ) -> None:
-    lanes = kind(crypto_mb.library(WHEEL, FILE), private_key(0).private_numbers())
+    lanes = kind(crypto_mb.library().functions, private_key(0).private_numbers())
     key = Rs512Key(private_key(0), lanes)
     with capture_logs() as logs:
         assert key.signatures(MESSAGES) == one_by_one(MESSAGES, private_key(0))

@@ -2,12 +2,13 @@
 
 import ctypes
 import platform
-import re
 import sys
 from pathlib import Path
 
 import pytest
 
+AVX_512 = {"avx512f", "avx512dq", "avx512bw", "avx512ifma", "avx512_vbmi2", "bmi2"}
+AVX_2 = {"avx2", "avx_ifma", "movbe", "rdseed"}
 X86_64_LINUX = sys.platform == "linux" and platform.machine() == "x86_64"
 
 
@@ -21,8 +22,9 @@ def _has_openssl_3() -> bool:
 
 
 def _has_lanes() -> bool:
-    flags = Path("/proc/cpuinfo").read_text() if X86_64_LINUX else ""
-    return bool(re.search(r"\b(avx512ifma|avx_ifma)\b", flags)) and _has_openssl_3()
+    info = Path("/proc/cpuinfo").read_text() if X86_64_LINUX else ""
+    flags = set(next((line for line in info.splitlines() if line.startswith("flags")), "").split())
+    return (flags >= AVX_512 or flags >= AVX_2) and _has_openssl_3()
 
 
 HAS_LANES = _has_lanes()

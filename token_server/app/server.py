@@ -121,8 +121,8 @@ def _tell_how_it_signs() -> None:
     """Capacity depends on it, and nothing else does."""
     log = structlog.get_logger(__name__)
     try:
-        crypto_mb.library(crypto_mb.WHEEL, crypto_mb.FILE)
+        by = crypto_mb.library().told
     except crypto_mb.Unavailable as why:
         log.info("all keys sign one by one", because=str(why))
     else:
-        log.info("keys of 2048 bits sign eight at once under load", by=crypto_mb.WHEEL)
+        log.info("keys of 2048 bits sign eight at once under load", by=by)

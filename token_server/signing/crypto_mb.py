@@ -6,8 +6,9 @@ AVX-IFMA. It neither pads nor checks what it has computed: that is for who calls
 
 import ctypes
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateNumbers
@@ -37,8 +38,8 @@ class Unavailable(Exception):
 class EightLanes:
     """One private key in all of them. Of one thread at a time."""
 
-    def __init__(self, library: ctypes.CDLL, key: RSAPrivateNumbers) -> None:
-        self._operate = library.mbx_rsa_private_crt_mb8
+    def __init__(self, functions: ctypes.CDLL, key: RSAPrivateNumbers) -> None:
+        self._operate = functions.mbx_rsa_private_crt_mb8
         self._key = [
             _Blocks(*[number.to_bytes(_HALF, "little")] * LANES)
             for number in (key.p, key.q, key.dmp1, key.dmq1, key.iqmp)
@@ -65,34 +66,52 @@ def eight_lanes(key: RSAPrivateNumbers) -> EightLanes | None:
     if not key.p.bit_length() == key.q.bit_length() == 8 * _HALF:
         return None
     try:
-        return EightLanes(library(WHEEL, FILE), key)
+        return EightLanes(library().functions, key)
     except Unavailable:
         return None
 
 
-@cache
-def library(wheel: str, file: str) -> ctypes.CDLL:
-    """Raises: Unavailable."""
-    try:
-        path = _path(wheel, file)
-        empty_library.load(_NEEDED_IN_NAME_ONLY)
-        # ctypes resolves every symbol: none of theirs is needed, or this fails.
-        found = ctypes.CDLL(str(path))
-        is_applicable = found.mbx_is_crypto_mb_applicable(ctypes.c_int64(0))
-    except PackageNotFoundError:
-        raise Unavailable(f"{wheel} is not installed") from None
-    # A Python may lack memfd_create, and a library a function.
-    except (OSError, AttributeError) as fault:
-        raise Unavailable(str(fault)) from None
-    if not is_applicable:
-        raise Unavailable("the processor has neither AVX-512 IFMA nor AVX-IFMA")
+@dataclass(frozen=True, slots=True)
+class Library:
+    told: str
+    """Wheel and version."""
+    functions: ctypes.CDLL
+
+
+def library() -> Library:
+    """The one of this process, which can run here. Raises: Unavailable."""
+    found = find(WHEEL)
+    if isinstance(found, str):
+        raise Unavailable(found)
     return found
 
 
-def _path(wheel: str, file: str) -> Path:
-    """Raises: PackageNotFoundError, FileNotFoundError."""
-    installed = distribution(wheel)
-    for each in installed.files or ():
+@cache
+def find(wheel: str) -> Library | str:
+    """Or why there is none."""
+    try:
+        return _loaded(distribution(wheel))
+    except PackageNotFoundError:
+        return f"{wheel} is not installed"
+    # A Python may lack memfd_create, and a library a function.
+    except (OSError, AttributeError) as fault:
+        return str(fault)
+
+
+def _loaded(wheel: Distribution) -> Library | str:
+    """Raises: OSError, AttributeError."""
+    path = path_of(FILE, wheel)
+    empty_library.load(_NEEDED_IN_NAME_ONLY)
+    # ctypes resolves every symbol: none of theirs is needed, or this fails.
+    functions = ctypes.CDLL(str(path))
+    if not functions.mbx_is_crypto_mb_applicable(ctypes.c_int64(0)):
+        return "the processor lacks what crypto_mb needs (AVX-512 IFMA or AVX-IFMA)"
+    return Library(f"{WHEEL} {wheel.version}", functions)
+
+
+def path_of(file: str, wheel: Distribution) -> Path:
+    """Raises: FileNotFoundError, where it is of another binary interface."""
+    for each in wheel.files or ():
         if each.name == file:
-            return Path(str(installed.locate_file(each)))
-    raise FileNotFoundError(f"{wheel} {installed.version} has no {file}")
+            return Path(str(wheel.locate_file(each)))
+    raise FileNotFoundError(f"{WHEEL} {wheel.version} has no {file}")

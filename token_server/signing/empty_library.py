@@ -11,18 +11,19 @@ import struct
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-_HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
-_SEGMENT = struct.Struct("<IIQQQQQQ")
-_ENTRY = struct.Struct("<QQ")
+_HEADER = struct.Struct("<16sHHIQQQIHHHHHH")  # Elf64_Ehdr
+_SEGMENT = struct.Struct("<IIQQQQQQ")  # Elf64_Phdr
+_ENTRY = struct.Struct("<QQ")  # Elf64_Dyn
 
 _OF_64_BITS_LITTLE_ENDIAN = b"\x7fELF\x02\x01\x01".ljust(16, b"\0")
-_SHARED, _X86_64, _ELF_VERSION = 3, 62, 1
-_LOADED, _DYNAMIC, _STACK = 1, 2, 0x6474E551
+_SHARED, _X86_64, _ELF_VERSION = 3, 62, 1  # ET_DYN, EM_X86_64, EV_CURRENT
+_LOADED, _DYNAMIC, _STACK = 1, 2, 0x6474E551  # PT_LOAD, PT_DYNAMIC, PT_GNU_STACK
 _NO_CODE = 6  # readable; writable, because the linker notes addresses in the dynamic section
 _PAGE = 4096
 
 _NO_SYMBOL = bytes(24)
 _NO_HASHES = struct.pack("<4I", 1, 1, 0, 0)
+# DT_NULL, DT_HASH, DT_STRTAB, DT_SYMTAB; DT_STRSZ, DT_SYMENT, DT_SONAME
 _END, _HASHES, _NAMES, _SYMBOLS = 0, 4, 5, 6
 _SIZE_OF_NAMES, _SIZE_OF_SYMBOL, _OWN_NAME = 10, 11, 14
 
@@ -33,12 +34,12 @@ def load(names: Sequence[str]) -> None:
         for name in names:
             # Open until all are loaded: to the linker the same path is the same library.
             file = held.enter_context(os.fdopen(os.memfd_create(name), "wb"))
-            file.write(image(name))
+            file.write(_image(name))
             file.flush()
             ctypes.CDLL(f"/proc/self/fd/{file.fileno()}")
 
 
-def image(name: str) -> bytes:
+def _image(name: str) -> bytes:
     """An ELF file for x86-64 (System V ABI, "Object files", "Program loading")."""
     names = b"\0" + name.encode("ascii") + b"\0"
     names_at = _HEADER.size + 3 * _SEGMENT.size
