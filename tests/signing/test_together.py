@@ -1,12 +1,18 @@
 """Signatures that are asked for together: each one its own, whatever becomes of the others."""
 
 import asyncio
+from collections.abc import Sequence
+from contextlib import ExitStack
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
 from support.keys import private_key
+from support.lanes import needs_lanes
 from support.signing import signed_one
 
+from token_server.signing import together
 from token_server.signing.rs512 import Rs512Key
 from token_server.signing.together import MOST_IN_A_TURN, SigningTurn
 
@@ -68,3 +74,127 @@ async def test_a_key_that_cannot_sign_fails_all_who_asked_for_it_and_nobody_else
     told = await asyncio.gather(*signed, return_exceptions=True)
     assert [isinstance(each, TypeError) for each in told] == [key is no_rsa_key for key in keys]
     assert told[1] == told[-1] == [signed_one("header.1", private_key(0))]
+
+
+A_PAIR = ["header.access", "header.refresh"]
+
+
+@pytest.fixture
+def endless_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For who is expected: no test passes because time does."""
+    monkeypatch.setattr(together, "LONGEST_WAIT_SECONDS", 3600)
+
+
+async def several_turns_of_the_loop() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+def how_many_are_done(signed: Sequence[asyncio.Future[list[str]]]) -> int:
+    return [each.done() for each in signed].count(True)
+
+
+@needs_lanes
+@pytest.mark.usefixtures("endless_wait")
+async def test_who_asks_waits_for_those_who_are_about_to() -> None:
+    turn = SigningTurn()
+    signed: list[asyncio.Future[list[str]]] = []
+    with turn:
+        with turn:
+            signed.append(turn.sign(A_PAIR, KEY))
+            await several_turns_of_the_loop()
+        signed.append(turn.sign(A_PAIR, KEY))
+        await several_turns_of_the_loop()
+        assert how_many_are_done(signed) == 0
+    signed.append(turn.sign(A_PAIR, KEY))
+    await signed[0]
+    assert how_many_are_done(signed) == 3
+
+
+@needs_lanes
+@pytest.mark.usefixtures("endless_wait")
+async def test_nobody_waits_for_one_who_will_not_ask_after_all() -> None:
+    turn = SigningTurn()
+    with ExitStack() as expected:
+        expected.enter_context(turn)
+        expected.enter_context(turn)
+        signed = turn.sign(A_PAIR, KEY)
+        await several_turns_of_the_loop()
+        assert not signed.done()
+    await signed
+
+
+@needs_lanes
+@pytest.mark.usefixtures("endless_wait")
+async def test_as_many_as_are_computed_at_once_wait_for_nobody_else() -> None:
+    turn = SigningTurn()
+    with turn, turn:
+        signed = [turn.sign(A_PAIR, KEY) for _ in range(3)]
+        await several_turns_of_the_loop()
+        assert how_many_are_done(signed) == 0
+        signed.append(turn.sign(A_PAIR, KEY))
+        await signed[0]
+        assert how_many_are_done(signed) == 4
+
+
+@pytest.mark.usefixtures("endless_wait")
+async def test_nobody_waits_for_so_few_that_all_are_signed_one_by_one() -> None:
+    turn = SigningTurn()
+    with turn:
+        await turn.sign(A_PAIR, KEY)
+
+
+@pytest.mark.usefixtures("endless_wait")
+async def test_a_key_that_signs_one_by_one_waits_for_nobody() -> None:
+    turn, slow = SigningTurn(), Rs512Key(private_key(0), None)
+    with turn, turn, turn:
+        await turn.sign(A_PAIR, slow)
+
+
+async def test_nobody_waits_for_long() -> None:
+    turn = SigningTurn()
+    with turn, turn, turn:
+        assert await turn.sign(A_PAIR, KEY) == await turn.sign(A_PAIR, KEY)
+
+
+@needs_lanes
+@pytest.mark.usefixtures("endless_wait")
+async def test_who_has_asked_and_gone_keeps_nobody_waiting() -> None:
+    turn = SigningTurn()
+    with turn, turn:
+        gone = turn.sign(A_PAIR, KEY)
+        gone.cancel()
+    with turn:
+        await turn.sign(A_PAIR, KEY)
+
+
+COMES, LEAVES, ASKS, TURNS = "somebody is expected", "leaves", "asks", "the loop turns"
+
+
+@given(st.lists(st.sampled_from([COMES, LEAVES, ASKS, TURNS]), max_size=60))
+def test_all_are_signed_for_once_nobody_is_expected(steps: list[str]) -> None:
+    async def played() -> list[list[str]]:
+        turn, expected = SigningTurn(), 0
+        signed: list[asyncio.Future[list[str]]] = []
+        for step in steps:
+            if step == COMES:
+                turn.__enter__()
+                expected += 1
+            elif step == LEAVES and expected:
+                turn.__exit__(None, None, None)
+                expected -= 1
+            elif step == ASKS:
+                signed.append(turn.sign([f"header.{len(signed)}"], KEY))
+            else:
+                await asyncio.sleep(0)
+        for _ in range(expected):
+            turn.__exit__(None, None, None)
+        async with asyncio.timeout(5):
+            return await asyncio.gather(*signed)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(together, "LONGEST_WAIT_SECONDS", 3600)
+        tokens = asyncio.run(played())
+    assert tokens == [
+        [signed_one(f"header.{number}", private_key(0))] for number in range(len(tokens))
+    ]

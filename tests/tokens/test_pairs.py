@@ -1,9 +1,13 @@
 """The two tokens of a pair belong together, whatever happens while they are made."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from support.rule_book import RuleBook, header_of
+
+from token_server.tokens.refusals import TokenReused
 
 pytestmark = pytest.mark.anyio
 
@@ -20,3 +24,30 @@ async def test_both_tokens_of_a_pair_are_by_one_key_though_it_is_revoked_meanwhi
     book.revoke_the_key()
     fresh = await refreshing
     assert header_of(fresh.access_token)["kid"] == header_of(fresh.refresh_token)["kid"]
+
+
+async def test_a_pair_is_expected_while_the_store_is_asked_whatever_it_answers(
+    book: RuleBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected: set[object] = set()
+    most = 0
+
+    @contextmanager
+    def expecting() -> Iterator[None]:
+        nonlocal most
+        one = object()
+        expected.add(one)
+        most = max(most, len(expected))
+        yield
+        expected.remove(one)
+
+    first, other = await book.issue(), await book.issue()
+    monkeypatch.setattr(book.keys, "expecting", expecting)
+    second, _ = await asyncio.gather(
+        *(book.rules.refresh(each.refresh_token) for each in (first, other))
+    )
+    assert (most, len(expected)) == (2, 0)
+    await book.rules.refresh(second.refresh_token)
+    with pytest.raises(TokenReused):
+        await book.rules.refresh(first.refresh_token)
+    assert not expected

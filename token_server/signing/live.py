@@ -1,6 +1,7 @@
 """The keys as they are now: what signs and what is published change together, in one step."""
 
 from collections.abc import Awaitable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -52,6 +53,9 @@ class LiveKeys:
 
     def kid_for(self, kid: Kid, now: datetime) -> Kid:
         return self._state.signer.kid_for(kid, now)
+
+    def expecting(self) -> AbstractContextManager[None]:
+        return self._state.signer.expecting()
 
     def sign(self, *tokens: Unsigned, kid: Kid, now: datetime) -> Awaitable[Sequence[str]]:
         return self._state.signer.sign(*tokens, kid=kid, now=now)

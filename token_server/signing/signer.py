@@ -1,6 +1,7 @@
 """Signs and verifies with a keyset: the port `Signer`."""
 
 from collections.abc import Awaitable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -65,6 +66,9 @@ class KeysetSigner:
         ):
             return self.signing_kid(now)
         return kid
+
+    def expecting(self) -> AbstractContextManager[None]:
+        return self._turn
 
     def sign(self, *tokens: Unsigned, kid: Kid, now: datetime) -> Awaitable[Sequence[str]]:
         snapshot, kid = self._snapshot, self.kid_for(kid, now)

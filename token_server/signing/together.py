@@ -2,22 +2,26 @@
 
 Half a millisecond of RSA leaves little of anything else in the processor's caches: whoever goes
 on after it starts slowly. Signed together, they share that start; and eight signatures at once
-take half as long as eight one after the other.
+take half as long as eight one after the other. So they wait for who is about to ask, but not long.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from types import TracebackType
 from typing import NamedTuple
 
 from token_server.signing import jws
-from token_server.signing.rs512 import Rs512Key
+from token_server.signing.rs512 import FEWEST_TOGETHER, Rs512Key
 
 MOST_IN_A_TURN = 32
 """Requests; some ten milliseconds, or twenty, in which nobody else is heard.
 
 What is done goes out before the rest is begun.
 """
+LONGEST_WAIT_SECONDS = 0.002
+"""For those who are expected: a store answers sooner, unless something holds it up."""
+MESSAGES_OF_A_PAIR = 2
 
 
 class _Asked(NamedTuple):
@@ -29,21 +33,56 @@ class _Asked(NamedTuple):
 
 
 class SigningTurn:
-    """First come, first served."""
+    """First come, first served. As a context: within it, somebody is about to ask."""
 
     def __init__(self) -> None:
         self._asked: deque[_Asked] = deque()
+        self._expected = 0
+        self._is_due = False
+        self._wait: asyncio.TimerHandle | None = None
+
+    def __enter__(self) -> None:
+        self._expected += 1
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._expected -= 1
+        if self._wait and not self._expected:
+            # Whoever leaves now may still ask before the turn comes.
+            self._come()
 
     def sign(self, signing_inputs: Sequence[str], key: Rs512Key) -> "asyncio.Future[list[str]]":
         """The compact JWS of each, once it is their turn."""
         messages = [each.encode("ascii") for each in signing_inputs]
         loop = asyncio.get_running_loop()
-        if not self._asked:
-            loop.call_soon(self._sign_some)
         self._asked.append(_Asked(key, signing_inputs, messages, loop.create_future()))
+        if not self._is_due:
+            if not self._is_worth_waiting(key):
+                self._come()
+            elif self._wait is None:
+                self._wait = loop.call_later(LONGEST_WAIT_SECONDS, self._come)
         return self._asked[-1].signed
 
+    def _is_worth_waiting(self, key: Rs512Key) -> bool:
+        there = sum(len(each.messages) for each in self._asked)
+        return (
+            there < key.cheapest_together
+            and there + MESSAGES_OF_A_PAIR * self._expected >= FEWEST_TOGETHER
+        )
+
+    def _come(self) -> None:
+        if self._wait:
+            self._wait.cancel()
+            self._wait = None
+        self._is_due = True
+        asyncio.get_running_loop().call_soon(self._sign_some)
+
     def _sign_some(self) -> None:
+        self._is_due = False
         of_key: dict[Rs512Key, list[_Asked]] = {}
         for _ in range(min(len(self._asked), MOST_IN_A_TURN)):
             asked = self._asked.popleft()
@@ -54,7 +93,7 @@ class SigningTurn:
             _sign(key, of_one)
         # After them, so that whoever has been signed for goes on before.
         if self._asked:
-            asyncio.get_running_loop().call_soon(self._sign_some)
+            self._come()
 
 
 def _sign(key: Rs512Key, all_asked: Sequence[_Asked]) -> None:

@@ -1,6 +1,7 @@
 """What the rules need from the rooms around them, each with its obligations."""
 
 from collections.abc import Awaitable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -41,13 +42,20 @@ class Ids(Protocol):
 
 
 class Signer(Protocol):
-    """Keys in memory; RS512 and nothing else. Waits for nobody, also while the keyset changes."""
+    """Keys in memory; RS512 and nothing else. Waits for no change of the keyset."""
 
     def signing_kid(self, now: datetime) -> Kid:
         """The active key's. Raises: SigningKeyMissing, where we do not hold it."""
 
     def kid_for(self, kid: Kid, now: datetime) -> Kid:
         """That key, or the active one where that key may no longer sign."""
+
+    def expecting(self) -> AbstractContextManager[None]:
+        """Within it somebody is about to ask for a pair.
+
+        Who asks meanwhile may be kept waiting for it, by some milliseconds: both are signed for
+        in less time than one after the other.
+        """
 
     def sign(self, *tokens: Unsigned, kid: Kid, now: datetime) -> Awaitable[Sequence[str]]:
         """A compact JWS of each, all by the key that `kid_for` names at this moment."""

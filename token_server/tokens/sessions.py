@@ -125,13 +125,15 @@ class SessionRules(Steps):
         with concerning(sid=token.sid, sub=token.subject):
             about = await claims_about(token.subject) if claims_about else {}
             until = now + self._policy_for(client).longest_lifetime(short_term=token.short_term)
-            showing = await self._store.show(
-                token,
-                terms=self._refresh_terms(client, names),
-                kid=await self._reserved_kid(now, until=until),
-                attempt=self._ids.attempt(),
-                now=now,
-            )
+            kid = await self._reserved_kid(now, until=until)
+            with self._signer.expecting():
+                showing = await self._store.show(
+                    token,
+                    terms=self._refresh_terms(client, names),
+                    kid=kid,
+                    attempt=self._ids.attempt(),
+                    now=now,
+                )
         handed = _handed(showing, token)
         session = handed.session
         self._audit.record(_FACTS[handed.outcome], **ids_of(session))
