@@ -3,18 +3,21 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import ExitStack
+from types import SimpleNamespace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
-from support.keys import private_key
+from support.keys import GRACE, NOW, fresh_keyset, private_key, private_keys, public_key
 from support.lanes import needs_lanes
 from support.signing import signed_one
 
 from token_server.signing import together
+from token_server.signing.live import Keys, LiveKeys
 from token_server.signing.rs512 import Rs512Key
 from token_server.signing.together import MOST_IN_A_TURN, SigningTurn
+from token_server.tokens.model import Unsigned
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(10)]
 
@@ -154,7 +157,55 @@ async def test_a_key_that_signs_one_by_one_waits_for_nobody() -> None:
 async def test_nobody_waits_for_long() -> None:
     turn = SigningTurn()
     with turn, turn, turn:
-        assert await turn.sign(A_PAIR, KEY) == await turn.sign(A_PAIR, KEY)
+        async with asyncio.timeout(1):
+            assert await turn.sign(A_PAIR, KEY) == await turn.sign(A_PAIR, KEY)
+
+
+@needs_lanes
+@pytest.mark.usefixtures("endless_wait")
+async def test_five_are_enough_to_be_waited_for() -> None:
+    turn = SigningTurn()
+    with turn, turn:
+        lone = turn.sign(["header.access"], KEY)
+        await several_turns_of_the_loop()
+        assert not lone.done()
+    await lone
+
+
+@needs_lanes
+async def test_nobody_waits_for_a_store_that_answers_late_until_it_answers_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, turn = 0.0, SigningTurn()
+    monkeypatch.setattr(together, "time", SimpleNamespace(monotonic=lambda: now))
+    for _ in range(100):
+        with turn:
+            now += 10_000
+    with turn, turn, turn:
+        signed = turn.sign(A_PAIR, KEY)
+        await several_turns_of_the_loop()
+        assert signed.done()
+    monkeypatch.setattr(together, "LONGEST_WAIT_SECONDS", 3600)
+    with turn, turn:
+        signed = turn.sign(A_PAIR, KEY)
+        await several_turns_of_the_loop()
+        assert not signed.done()
+
+
+@needs_lanes
+@pytest.mark.usefixtures("endless_wait")
+async def test_keys_that_change_meanwhile_keep_nobody_waiting() -> None:
+    keys = Keys(keyset=fresh_keyset(), private_keys=private_keys(0, 1))
+    live = LiveKeys(keys, grace_period=GRACE, propagation_period=GRACE)
+    kid, pair = public_key(0).kid, (Unsigned({"a": 1}), Unsigned({"b": 2}))
+    with live.expecting(), live.expecting():
+        before = asyncio.ensure_future(live.sign(*pair, kid=kid, now=NOW))
+        await several_turns_of_the_loop()
+        assert not before.done()
+        live.take(keys)
+        after = await live.sign(*pair, kid=kid, now=NOW)
+        assert not before.done()
+    assert await before == after
 
 
 @needs_lanes

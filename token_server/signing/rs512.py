@@ -41,7 +41,7 @@ class Rs512Key:
 
     @property
     def cheapest_together(self) -> int:
-        """Messages: of fewer at once, each costs more."""
+        """How many messages at once cost least each."""
         return LANES if self._lanes else 1
 
     def signatures(self, messages: Sequence[bytes]) -> list[bytes]:

@@ -6,6 +6,7 @@ take half as long as eight one after the other. So they wait for who is about to
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 from types import TracebackType
@@ -20,8 +21,10 @@ MOST_IN_A_TURN = 32
 What is done goes out before the rest is begun.
 """
 LONGEST_WAIT_SECONDS = 0.002
-"""For those who are expected: a store answers sooner, unless something holds it up."""
+"""For those who are expected. Of a store that answers later nobody is waited for."""
 MESSAGES_OF_A_PAIR = 2
+_FORGETTING = 1.01
+"""With each answer the soonest one counts as so much later; most just find the worker busy."""
 
 
 class _Asked(NamedTuple):
@@ -37,12 +40,14 @@ class SigningTurn:
 
     def __init__(self) -> None:
         self._asked: deque[_Asked] = deque()
-        self._expected = 0
+        self._expected: deque[float] = deque()
+        """Since when; who has come first leaves first, nearly always."""
+        self._soonest = LONGEST_WAIT_SECONDS / 2
         self._is_due = False
         self._wait: asyncio.TimerHandle | None = None
 
     def __enter__(self) -> None:
-        self._expected += 1
+        self._expected.append(time.monotonic())
 
     def __exit__(
         self,
@@ -50,7 +55,8 @@ class SigningTurn:
         fault: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._expected -= 1
+        took = time.monotonic() - self._expected.popleft()
+        self._soonest = min(took, self._soonest * _FORGETTING)
         if self._wait and not self._expected:
             # Whoever leaves now may still ask before the turn comes.
             self._come()
@@ -71,7 +77,8 @@ class SigningTurn:
         there = sum(len(each.messages) for each in self._asked)
         return (
             there < key.cheapest_together
-            and there + MESSAGES_OF_A_PAIR * self._expected >= FEWEST_TOGETHER
+            and there + MESSAGES_OF_A_PAIR * len(self._expected) >= FEWEST_TOGETHER
+            and self._soonest < LONGEST_WAIT_SECONDS
         )
 
     def _come(self) -> None:

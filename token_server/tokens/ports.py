@@ -51,7 +51,7 @@ class Signer(Protocol):
         """That key, or the active one where that key may no longer sign."""
 
     def expecting(self) -> AbstractContextManager[None]:
-        """Within it somebody is about to ask for a pair.
+        """Within it somebody is about to ask for a pair; who asks must have left it.
 
         Who asks meanwhile may be kept waiting for it, by some milliseconds: both are signed for
         in less time than one after the other.
