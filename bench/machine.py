@@ -9,7 +9,7 @@ from pathlib import Path
 from cryptography.hazmat.backends.openssl import backend
 
 from token_server.signing import crypto_mb
-from token_server.signing.crypto_mb import LANES
+from token_server.signing.lanes import LANES
 
 PROC = Path("/proc")
 LIBRARIES = ("cryptography", "httptools", "hiredis", "redis", "starlette", "uvicorn", "uvloop")

@@ -27,7 +27,7 @@ WHO_CALLED: Final = None
 LAYERS: Mapping[str | None, tuple[str, ...]] = {
     SIGNATURES: (
         "token_server/signing/rs512.py",
-        "token_server/signing/crypto_mb.py",
+        "token_server/signing/lanes.py",
     ),
     VERIFICATION: ("token_server/signing/jws.py:verify",),
     ANSWER: (

@@ -95,7 +95,7 @@ VERIFY = "/x/token_server/signing/rs512.py:verify"
 @pytest.mark.parametrize(
     ("stack", "layer"),
     [
-        ("/x/token_server/signing/crypto_mb.py:operate\t/x/uvicorn/h.py:run", stacks.SIGNATURES),
+        ("/x/token_server/signing/lanes.py:operate\t/x/uvicorn/h.py:run", stacks.SIGNATURES),
         (f"{VERIFY}\t/x/token_server/signing/rs512.py:_together", stacks.SIGNATURES),
         (f"{VERIFY}\t/x/token_server/signing/jws.py:verify", stacks.VERIFICATION),
         ("/x/token_server/signing/jws.py:unpack\t/x/uvicorn/h.py:run", stacks.TOKEN),

@@ -1,9 +1,10 @@
 """Many signatures at once: the bytes of cryptography, one by one; and none that is wrong."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import distribution
 from math import lcm
+from typing import TypeVar
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -20,12 +21,15 @@ from support.keys import GRACE, NOW, fresh_keyset, private_key, private_keys, pu
 from support.lanes import needs_lanes
 
 from token_server.signing import crypto_mb, rsa_keys
-from token_server.signing.crypto_mb import LANES, EightLanes, eight_lanes
-from token_server.signing.rs512 import FEWEST_TOGETHER, Rs512Key
+from token_server.signing.lanes import LANES, Eight, Four, Lanes, lanes_of
+from token_server.signing.rs512 import BEFORE_DIGEST, Rs512Key
 from token_server.signing.signer import KeysetSigner
 from token_server.tokens.model import Unsigned
 
-MESSAGES = [f"header.{number}".encode() for number in range(2 * LANES + FEWEST_TOGETHER)]
+L = TypeVar("L", bound=Lanes)
+Kind = type[Eight] | type[Four]
+
+MESSAGES = [f"header.{number}".encode() for number in range(2 * LANES + Four.FEWEST)]
 
 
 def one_by_one(messages: list[bytes], key: RSAPrivateKey) -> list[bytes]:
@@ -58,7 +62,7 @@ def test_keys_of_other_sizes_sign_one_by_one() -> None:
     small, half, large = (prime_of(key_size) for key_size in (1024, 2048, 3072))
     unequal = (large, small), (half, large), (half, small)
     for key in (rsa_keys.make(3072), *(of_primes(*primes) for primes in unequal)):
-        assert eight_lanes(key.private_numbers()) is None
+        assert not lanes_of(key.private_numbers(), b"")
         assert Rs512Key.of(key).signatures(MESSAGES) == one_by_one(MESSAGES, key)
 
 
@@ -83,7 +87,7 @@ def test_a_python_without_files_in_memory_has_no_lanes(monkeypatch: pytest.Monke
 
 
 def test_without_lanes_all_are_signed_one_by_one() -> None:
-    key = Rs512Key(private_key(0), None)
+    key = Rs512Key(private_key(0), ())
     assert key.signatures(MESSAGES) == one_by_one(MESSAGES, private_key(0))
 
 
@@ -91,22 +95,42 @@ def test_without_lanes_all_are_signed_one_by_one() -> None:
 def operated_on(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many blocks each operation of the library was for."""
     counts: list[int] = []
-    operate = EightLanes.operate
-
-    def counted(lanes: EightLanes, blocks: Sequence[bytes]) -> list[bytes]:
-        counts.append(len(blocks))
-        return operate(lanes, blocks)
-
-    monkeypatch.setattr(EightLanes, "operate", counted)
+    for kind in (Eight, Four):
+        monkeypatch.setattr(kind, "operate", counting(counts, kind.operate))
     return counts
 
 
+def counting(
+    counts: list[int], operate: Callable[[L, Sequence[bytes]], list[bytes]]
+) -> Callable[[L, Sequence[bytes]], list[bytes]]:
+    def counted(lanes: L, endings: Sequence[bytes]) -> list[bytes]:
+        counts.append(len(endings))
+        return operate(lanes, endings)
+
+    return counted
+
+
 @needs_lanes
-def test_five_or_more_are_computed_at_once_and_four_are_not(operated_on: list[int]) -> None:
-    key = Rs512Key.of(private_key(0))
-    for count in (4, 5, 8, 9, 13, 21):
-        key.signatures(MESSAGES[:count])
-    assert operated_on == [5, 8, 8, 8, 5, 8, 8, 5]
+@pytest.mark.parametrize(
+    ("count", "at_once"),
+    {
+        2: [],
+        3: [3],
+        4: [4],
+        5: [4],
+        6: [4],
+        7: [7],
+        8: [8],
+        10: [8],
+        15: [8, 7],
+        19: [8, 8, 3],
+    }.items(),
+)
+def test_as_many_are_computed_at_once_as_is_faster_than_one_by_one(
+    count: int, at_once: list[int], operated_on: list[int]
+) -> None:
+    Rs512Key.of(private_key(0)).signatures(MESSAGES[:count])
+    assert operated_on == at_once
 
 
 @needs_lanes
@@ -122,32 +146,54 @@ def test_pairs_that_are_asked_for_in_one_turn_are_computed_at_once(operated_on: 
     assert operated_on == [8]
 
 
-class WithAFlippedBit(EightLanes):
+class WithAFlippedBit(Eight):
     """What a fault of the processor in one lane does."""
 
-    def operate(self, blocks: Sequence[bytes]) -> list[bytes]:
-        *others, last = super().operate(blocks)
+    def operate(self, endings: Sequence[bytes]) -> list[bytes]:
+        *others, last = super().operate(endings)
         return [*others, bytes([*last[:-1], last[-1] ^ 1])]
 
 
-class Failing(EightLanes):
-    def operate(self, blocks: Sequence[bytes]) -> list[bytes]:
-        nothing: bytes = None  # type: ignore[assignment]
-        return super().operate([*blocks[1:], nothing])
+class WithAWrongHalf(Four):
+    """The fault that would give the key away: right modulo one prime, wrong modulo the other."""
+
+    def _joined(self, of_p: int, of_q: int) -> bytes:
+        return super()._joined(of_p, of_q ^ 1)
+
+
+class Failing(Eight):
+    def operate(self, endings: Sequence[bytes]) -> list[bytes]:
+        self._key[0][1] = None
+        return super().operate(endings)
+
+
+class FailingInHalves(Four):
+    def operate(self, endings: Sequence[bytes]) -> list[bytes]:
+        self._primes[1] = None
+        return super().operate(endings)
 
 
 @needs_lanes
 @pytest.mark.parametrize(
-    ("kind", "fault"),
-    [(WithAFlippedBit, "InvalidSignature"), (Failing, "ComputationFailed('status 20000000')")],
+    ("kind", "fault", "computed"),
+    [
+        (WithAFlippedBit, "InvalidSignature", [4, 8]),
+        (WithAWrongHalf, "InvalidSignature", [4]),
+        (Failing, "ComputationFailed('status 00000020')", [4, 8]),
+        (FailingInHalves, "ComputationFailed('status 00000020')", [4]),
+    ],
 )
-def test_none_of_eight_is_used_where_one_is_wrong_and_eight_are_not_tried_again(
-    kind: type[EightLanes], fault: str
+def test_none_is_used_where_one_is_wrong_and_lanes_are_not_tried_again(
+    kind: Kind, fault: str, computed: list[int], operated_on: list[int]
 ) -> None:
-    lanes = kind(crypto_mb.library().functions, private_key(0).private_numbers())
+    functions, numbers = crypto_mb.library().functions, private_key(0).private_numbers()
+    kinds: list[Kind] = [kind if issubclass(kind, each) else each for each in (Eight, Four)]
+    lanes = [each(functions, numbers, BEFORE_DIGEST) for each in kinds]
     key = Rs512Key(private_key(0), lanes)
     with capture_logs() as logs:
-        assert key.signatures(MESSAGES) == one_by_one(MESSAGES, private_key(0))
+        for messages in (MESSAGES[:4], MESSAGES):
+            assert key.signatures(messages) == one_by_one(messages, private_key(0))
     (told,) = logs
     assert told["log_level"] == "error"
     assert told["fault"].startswith(fault)
+    assert operated_on == computed

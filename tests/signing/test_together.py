@@ -71,7 +71,7 @@ async def test_what_cannot_be_signed_fails_alone() -> None:
 
 async def test_a_key_that_cannot_sign_fails_all_who_asked_for_it_and_nobody_else() -> None:
     turn = SigningTurn()
-    no_rsa_key = Rs512Key(Ed25519PrivateKey.generate(), None)  # type: ignore[arg-type]
+    no_rsa_key = Rs512Key(Ed25519PrivateKey.generate(), ())  # type: ignore[arg-type]
     keys = [no_rsa_key, KEY, *[no_rsa_key] * MOST_IN_A_TURN, KEY]
     signed = [turn.sign(["header.1"], key) for key in keys]
     told = await asyncio.gather(*signed, return_exceptions=True)
@@ -140,16 +140,28 @@ async def test_as_many_as_are_computed_at_once_wait_for_nobody_else() -> None:
         assert how_many_are_done(signed) == 4
 
 
+@needs_lanes
 @pytest.mark.usefixtures("endless_wait")
-async def test_nobody_waits_for_so_few_that_all_are_signed_one_by_one() -> None:
+async def test_nobody_waits_where_nobody_is_expected() -> None:
     turn = SigningTurn()
+    await asyncio.gather(*(turn.sign(A_PAIR, KEY) for _ in range(2)))
+
+
+@needs_lanes
+@pytest.mark.usefixtures("endless_wait")
+async def test_who_is_expected_a_step_of_the_loop_after_somebody_asked_is_waited_for() -> None:
+    turn = SigningTurn()
+    signed = turn.sign(A_PAIR, KEY)
+    await asyncio.sleep(0)
     with turn:
-        await turn.sign(A_PAIR, KEY)
+        await several_turns_of_the_loop()
+        assert not signed.done()
+    await signed
 
 
 @pytest.mark.usefixtures("endless_wait")
 async def test_a_key_that_signs_one_by_one_waits_for_nobody() -> None:
-    turn, slow = SigningTurn(), Rs512Key(private_key(0), None)
+    turn, slow = SigningTurn(), Rs512Key(private_key(0), ())
     with turn, turn, turn:
         await turn.sign(A_PAIR, slow)
 
@@ -163,9 +175,9 @@ async def test_nobody_waits_for_long() -> None:
 
 @needs_lanes
 @pytest.mark.usefixtures("endless_wait")
-async def test_five_are_enough_to_be_waited_for() -> None:
+async def test_one_who_is_expected_is_enough_to_be_waited_for() -> None:
     turn = SigningTurn()
-    with turn, turn:
+    with turn:
         lone = turn.sign(["header.access"], KEY)
         await several_turns_of_the_loop()
         assert not lone.done()
@@ -215,8 +227,7 @@ async def test_who_has_asked_and_gone_keeps_nobody_waiting() -> None:
     with turn, turn:
         gone = turn.sign(A_PAIR, KEY)
         gone.cancel()
-    with turn:
-        await turn.sign(A_PAIR, KEY)
+    await turn.sign(A_PAIR, KEY)
 
 
 COMES, LEAVES, ASKS, TURNS = "somebody is expected", "leaves", "asks", "the loop turns"

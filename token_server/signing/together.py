@@ -1,8 +1,8 @@
 """Signs what is asked for in one turn of the event loop together, by each key all that is its own.
 
 Half a millisecond of RSA leaves little of anything else in the processor's caches: whoever goes
-on after it starts slowly. Signed together, they share that start; and eight signatures at once
-take half as long as eight one after the other. So they wait for who is about to ask, but not long.
+on after it starts slowly. Signed together, they share that start; and four or eight signatures at
+once take half as long as one after the other. So they wait for who is about to ask, but not long.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from token_server.signing import jws
-from token_server.signing.rs512 import FEWEST_TOGETHER, Rs512Key
+from token_server.signing.rs512 import Rs512Key
 
 MOST_IN_A_TURN = 32
 """Requests; some ten milliseconds, or twenty, in which nobody else is heard.
@@ -22,7 +22,6 @@ What is done goes out before the rest is begun.
 """
 LONGEST_WAIT_SECONDS = 0.002
 """For those who are expected. Of a store that answers later nobody is waited for."""
-MESSAGES_OF_A_PAIR = 2
 _FORGETTING = 1.01
 """With each answer the soonest one counts as so much later; most just find the worker busy."""
 
@@ -59,37 +58,44 @@ class SigningTurn:
         self._soonest = min(took, self._soonest * _FORGETTING)
         if self._wait and not self._expected:
             # Whoever leaves now may still ask before the turn comes.
-            self._come()
+            self._look_soon()
 
     def sign(self, signing_inputs: Sequence[str], key: Rs512Key) -> "asyncio.Future[list[str]]":
         """The compact JWS of each, once it is their turn."""
         messages = [each.encode("ascii") for each in signing_inputs]
-        loop = asyncio.get_running_loop()
-        self._asked.append(_Asked(key, signing_inputs, messages, loop.create_future()))
-        if not self._is_due:
-            if not self._is_worth_waiting(key):
-                self._come()
-            elif self._wait is None:
-                self._wait = loop.call_later(LONGEST_WAIT_SECONDS, self._come)
-        return self._asked[-1].signed
+        signed = asyncio.get_running_loop().create_future()
+        self._asked.append(_Asked(key, signing_inputs, messages, signed))
+        self._look_soon()
+        return signed
 
-    def _is_worth_waiting(self, key: Rs512Key) -> bool:
-        there = sum(len(each.messages) for each in self._asked)
+    def _look_soon(self) -> None:
+        """Two steps of the loop later: by then, who was read of in the first one is expected."""
+        if not self._is_due:
+            self._is_due = True
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, self._look)
+
+    def _look(self) -> None:
+        if not self._is_worth_waiting():
+            self._sign_some()
+            return
+        self._is_due = False
+        if self._wait is None:
+            loop = asyncio.get_running_loop()
+            self._wait = loop.call_later(LONGEST_WAIT_SECONDS, self._sign_some)
+
+    def _is_worth_waiting(self) -> bool:
+        asked = sum(len(each.messages) for each in self._asked)
         return (
-            there < key.cheapest_together
-            and there + MESSAGES_OF_A_PAIR * len(self._expected) >= FEWEST_TOGETHER
+            len(self._expected) > 0
+            and 0 < asked < self._asked[0].key.cheapest_together
             and self._soonest < LONGEST_WAIT_SECONDS
         )
 
-    def _come(self) -> None:
+    def _sign_some(self) -> None:
         if self._wait:
             self._wait.cancel()
             self._wait = None
-        self._is_due = True
-        asyncio.get_running_loop().call_soon(self._sign_some)
-
-    def _sign_some(self) -> None:
-        self._is_due = False
         of_key: dict[Rs512Key, list[_Asked]] = {}
         for _ in range(min(len(self._asked), MOST_IN_A_TURN)):
             asked = self._asked.popleft()
@@ -98,9 +104,10 @@ class SigningTurn:
                 of_key.setdefault(asked.key, []).append(asked)
         for key, of_one in of_key.items():
             _sign(key, of_one)
-        # After them, so that whoever has been signed for goes on before.
-        if self._asked:
-            self._come()
+        self._is_due = bool(self._asked)
+        if self._is_due:
+            # After them, so that whoever has been signed for goes on before.
+            asyncio.get_running_loop().call_soon(self._sign_some)
 
 
 def _sign(key: Rs512Key, all_asked: Sequence[_Asked]) -> None:
