@@ -4,6 +4,7 @@ import hashlib
 import hmac
 
 from token_server.tokens.model import SessionId, TokenId
+from token_server.tokens.uuids import uuid4
 
 _BLOCK = 64
 _INNER_PAD, _OUTER_PAD = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
@@ -43,10 +44,4 @@ class TokenIds:
         inner, outer = self._inner.copy(), self._outer.copy()
         inner.update((f"{named}:{variation}" if variation else named).encode())
         outer.update(inner.digest())
-        return TokenId(_uuid4(outer.hexdigest()))
-
-
-def _uuid4(digest: str) -> str:
-    """Its first 128 bits as a UUID, the six that tell the version overwritten (RFC 9562 §5.4)."""
-    variant = "89ab"[int(digest[16], 16) & 3]
-    return f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
+        return TokenId(uuid4(outer.hexdigest()))

@@ -1,6 +1,7 @@
 """Writes an answer at once, head and body together: one write, and its reader wakes once."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -63,21 +64,11 @@ class Cycle(RequestResponseCycle):
         await super().send(message)
 
     def _whole(self, start: HTTPResponseStartEvent, body: bytes) -> bytes | None:
-        fields = [*self.default_headers, *start.get("headers", ())]
-        lines = [
-            STATUS_LINE[start["status"]],
-            *[b"%b: %b\r\n" % (name, value) for name, value in fields],
-        ]
-        head = b"".join(lines)
-        if (
-            self.scope["method"] == "HEAD"
-            or b"\r\ncontent-length: %d\r\n" % len(body) not in head
-            or b"\r\nconnection:" in head
-            or b"\r\ntransfer-encoding:" in head
-            # RFC 9110 §5.5: what would split the answer must not be in a field.
-            or not head.count(b"\r") == head.count(b"\n") == len(lines)
-            or b"\0" in head
-        ):
+        if self.scope["method"] == "HEAD":
+            return None
+        fields = (*self.default_headers, *start.get("headers", ()))
+        head = _head(start["status"], fields, len(body))
+        if head is None:
             return None
         return b"%b%b\r\n%b" % (head, b"" if self.keep_alive else _CLOSING, body)
 
@@ -89,6 +80,23 @@ class Cycle(RequestResponseCycle):
         if not self.keep_alive:
             self.transport.close()
         self.on_response()
+
+
+@lru_cache(maxsize=64)
+def _head(status: int, fields: tuple[tuple[bytes, bytes], ...], size: int) -> bytes | None:
+    """None of an answer that is not plain. Most answers of one second have the same."""
+    lines = [STATUS_LINE[status], *[b"%b: %b\r\n" % each for each in fields]]
+    head = b"".join(lines)
+    if (
+        b"\r\ncontent-length: %d\r\n" % size not in head
+        or b"\r\nconnection:" in head
+        or b"\r\ntransfer-encoding:" in head
+        # RFC 9110 §5.5: what would split the answer must not be in a field.
+        or not head.count(b"\r") == head.count(b"\n") == len(lines)
+        or b"\0" in head
+    ):
+        return None
+    return head
 
 
 def closing_unless_read(app: ASGIApp) -> ASGIApp:

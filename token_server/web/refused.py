@@ -1,11 +1,12 @@
 """A refusal on its way out: told to the operator once, then written by the dialect."""
 
-import uuid
+import secrets
 
 from starlette.responses import Response
 
 from token_server.tokens.ports import Audit, Fact
 from token_server.tokens.refusals import Refusal, RequestMalformed, TokenReused, WaitedTooLong
+from token_server.tokens.uuids import uuid4
 from token_server.web.dialects.dialect import Spelling
 
 
@@ -32,4 +33,4 @@ def refused(refusal: Refusal, *, dialect: Spelling, audit: Audit, peer: str) -> 
 
 def new_instance() -> str:
     """What ties a caller's complaint to the operator's line (RFC 9457 §3.1.5)."""
-    return uuid.uuid4().urn
+    return f"urn:uuid:{uuid4(secrets.token_hex(16))}"
