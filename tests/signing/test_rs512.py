@@ -74,6 +74,11 @@ def test_without_the_wheel_the_library_is_not_available() -> None:
     assert crypto_mb.find("of-no-such-name") == "of-no-such-name is not installed"
 
 
+def test_without_the_library_a_key_has_no_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crypto_mb, "find", lambda _: "of no processor")
+    assert not lanes_of(private_key(0).private_numbers(), BEFORE_DIGEST)
+
+
 @needs_lanes
 def test_a_library_of_another_binary_interface_is_none() -> None:
     with pytest.raises(FileNotFoundError, match=r"has no libcrypto_mb\.so\.1"):

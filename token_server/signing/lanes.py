@@ -27,7 +27,10 @@ class ComputationFailed(Exception):
 
 
 class Lanes(ABC):
-    """Of one private key, and of blocks that all begin alike. Of one thread at a time."""
+    """Of one private key, and of blocks of BLOCK bytes that all begin alike.
+
+    Of one thread at a time: there is one place for results, and others run meanwhile.
+    """
 
     FEWEST: ClassVar[int]
     """Of fewer, another way is as fast."""
@@ -35,7 +38,9 @@ class Lanes(ABC):
 
     @abstractmethod
     def operate(self, endings: Sequence[bytes]) -> list[bytes]:
-        """RSASP1 of each block (RFC 8017 §5.2.1), from one to MOST of them.
+        """RSASP1 of each block (RFC 8017 §5.2.1), from one to MOST of them, below the modulus.
+
+        An ending is as long as the beginning leaves of a block.
 
         Raises: ComputationFailed.
         """

@@ -44,6 +44,7 @@ class SigningTurn:
         self._soonest = LONGEST_WAIT_SECONDS / 2
         self._is_due = False
         self._wait: asyncio.TimerHandle | None = None
+        self._rest: asyncio.Handle | None = None
 
     def __enter__(self) -> None:
         self._expected.append(time.monotonic())
@@ -69,18 +70,19 @@ class SigningTurn:
         return signed
 
     def _look_soon(self) -> None:
-        """Two steps of the loop later: by then, who was read of in the first one is expected."""
+        """Two steps of the loop later: of whom uvloop reads in the first is expected by then."""
         if not self._is_due:
-            self._is_due = True
             loop = asyncio.get_running_loop()
             loop.call_soon(loop.call_soon, self._look)
+            self._is_due = True
 
     def _look(self) -> None:
+        self._is_due = False
+        if not self._asked or self._rest:
+            return
         if not self._is_worth_waiting():
             self._sign_some()
-            return
-        self._is_due = False
-        if self._wait is None:
+        elif self._wait is None:
             loop = asyncio.get_running_loop()
             self._wait = loop.call_later(LONGEST_WAIT_SECONDS, self._sign_some)
 
@@ -88,11 +90,12 @@ class SigningTurn:
         asked = sum(len(each.messages) for each in self._asked)
         return (
             len(self._expected) > 0
-            and 0 < asked < self._asked[0].key.cheapest_together
+            and asked < self._asked[0].key.cheapest_together
             and self._soonest < LONGEST_WAIT_SECONDS
         )
 
     def _sign_some(self) -> None:
+        self._rest = None
         if self._wait:
             self._wait.cancel()
             self._wait = None
@@ -104,10 +107,9 @@ class SigningTurn:
                 of_key.setdefault(asked.key, []).append(asked)
         for key, of_one in of_key.items():
             _sign(key, of_one)
-        self._is_due = bool(self._asked)
-        if self._is_due:
+        if self._asked:
             # After them, so that whoever has been signed for goes on before.
-            asyncio.get_running_loop().call_soon(self._sign_some)
+            self._rest = asyncio.get_running_loop().call_soon(self._sign_some)
 
 
 def _sign(key: Rs512Key, all_asked: Sequence[_Asked]) -> None:
