@@ -99,12 +99,12 @@ def revoke(keyset: Keyset, kid: Kid, now: datetime, policy: KeyPolicy) -> Step[R
     if key == signing:
         successor = _successor(keyset, key, now, policy)
         # What is scheduled stays so, unless it is what has to step in.
-        goes_on = replace(
-            successor, signs_from=now, stops_at=None if successor.signs_from else key.stops_at
-        )
+        of_whose_turn = successor if successor.signs_from else key
+        goes_on = replace(successor, signs_from=now, stops_at=of_whose_turn.stops_at)
         known_from = successor.announced_at + policy.propagation_period
     elif cancelled:
-        goes_on = replace(signing, stops_at=None)
+        # Where clocks differ, there may be two before it and one after it that still wait.
+        goes_on = replace(_before(keyset, key), stops_at=key.stops_at)
     revoked = replace(
         key,
         revoked_at=now,
@@ -114,7 +114,7 @@ def revoke(keyset: Keyset, kid: Kid, now: datetime, policy: KeyPolicy) -> Step[R
     outcome = Revoked(
         kid=kid,
         was=state(keyset, key, now),
-        signing=goes_on.kid,
+        signing=goes_on.kid if key == signing else signing.kid,
         known_from=known_from if known_from and now < known_from else None,
         cancelled=cancelled,
     )
@@ -201,6 +201,11 @@ def _successor(
 def _after(keyset: Keyset, signing: SigningKey) -> SigningKey:
     order = keyset.in_signing_order
     return order[order.index(signing) + 1]
+
+
+def _before(keyset: Keyset, scheduled: SigningKey) -> SigningKey:
+    order = keyset.in_signing_order
+    return order[order.index(scheduled) - 1]
 
 
 def _pending(keyset: Keyset) -> Iterator[SigningKey]:
