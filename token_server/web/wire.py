@@ -200,15 +200,7 @@ def json_answer(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """JSON in ASCII, its members in the given order, never to be stored."""
-    body = strict_json.write_ascii(content)
-    return written_answer(status, body, media_type=media_type, headers=headers)
-
-
-def written_answer(
-    status: int, body: bytes, *, media_type: str, headers: Mapping[str, str] | None = None
-) -> Response:
-    """The same, of what is JSON in ASCII already."""
-    return _Written(status, body, media_type, _in_bytes(headers or {}))
+    return _Written(status, strict_json.write_ascii(content), media_type, _in_bytes(headers or {}))
 
 
 def _in_bytes(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

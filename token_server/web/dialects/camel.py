@@ -3,32 +3,26 @@
 Request: `POST /api/oauth2/token`, `grantType=RefreshToken&refreshToken=…`
 """
 
-from collections.abc import Sequence
-from functools import lru_cache
-
 from starlette.responses import Response
 
-from token_server import strict_json
 from token_server.tokens.model import TokenPair
 from token_server.tokens.refusals import Refusal
 from token_server.web.dialects import form
 from token_server.web.dialects.dialect import Dialect
 from token_server.web.dialects.refusal_table import (
     TITLES,
-    Row,
     description_of,
     headers_of,
     row_of,
     rows,
 )
-from token_server.web.wire import json_answer, written_answer
+from token_server.web.wire import json_answer
 
 PROBLEM = "application/problem+json"
 # RFC 6750 §3 wants a parameter behind the scheme.
 CHALLENGE = 'Bearer realm="token-server"'
 # Clients of this spelling drop a stored token on 401 only.
 REFUSALS = rows(dead_grant=401)
-_INSTANCE = "{instance}"
 
 
 def render(pair: TokenPair) -> Response:
@@ -52,31 +46,26 @@ def render(pair: TokenPair) -> Response:
 def refuse(refusal: Refusal, *, instance: str) -> Response:
     """A problem of RFC 9457, then what readers of the three other kinds look for."""
     row = row_of(refusal, REFUSALS)
+    description = description_of(refusal, row)
     headers = headers_of(refusal)
     if row.status == 401:  # noqa: PLR2004 - RFC 9110 §15.5.2: a 401 MUST carry a challenge
         headers["WWW-Authenticate"] = CHALLENGE
-    before, after = _around_instance(row, description_of(refusal, row))
-    body = b"%b%b%b" % (before, instance.encode("ascii"), after)
-    return written_answer(row.status, body, media_type=PROBLEM, headers=headers)
-
-
-@lru_cache(maxsize=256)
-def _around_instance(row: Row, description: str) -> Sequence[bytes]:
-    """The problem's bytes before and after the one member that is not constant."""
-    problem = strict_json.write_ascii(
+    return json_answer(
+        row.status,
         {
             "type": "about:blank",
             "title": TITLES[row.status],
             "status": row.status,
             "detail": description,
-            "instance": _INSTANCE,
+            "instance": instance,
             "errorCode": row.error_code,
             "message": description,
             "error": row.error,
             "error_description": description,
-        }
+        },
+        media_type=PROBLEM,
+        headers=headers,
     )
-    return problem.split(_INSTANCE.encode())
 
 
 DIALECT = Dialect(name="form", spelling="camel", parse=form.parse, render=render, refuse=refuse)
