@@ -73,9 +73,11 @@ def serving(
 
         thread = threading.Thread(target=run)
         thread.start()
-        yield listener.getsockname()[1]
-        server.should_exit = server.force_exit = True
-        thread.join(PATIENCE)
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            server.should_exit = server.force_exit = True
+            thread.join(PATIENCE)
 
 
 def connect(port: int) -> socket.socket:

@@ -10,8 +10,9 @@ from itertools import repeat
 from typing import Any
 
 import pytest
+from starlette.types import Receive, Scope, Send
 from support.processes import wait_until
-from support.raw_http import PATIENCE, SAID, connect, post, read_answer, rest_of, serving
+from support.raw_http import PATIENCE, SAID, connect, echo, post, read_answer, rest_of, serving
 
 from token_server.web.hardened import Hardened
 
@@ -72,7 +73,6 @@ def test_and_may_come_again_on_the_same_connection(port: int, busy: list[socket.
             connection.sendall(request)
             assert read_answer(connection)[0][9:12] == b"503"
         busy.pop().close()
-        # An answer is read here a moment before its task has ended there.
         wait_until(lambda: again_on(connection).get("body") == "a=b")
 
 
@@ -160,6 +160,20 @@ def test_who_was_waited_for_is_counted_once_all_of_it_is_here(port: int, rest: b
     for connection in slow:
         connection.close()
     wait_until(lambda: status(port, post(b"Content-Length: 0")) == b"200")
+
+
+never = asyncio.Event()
+
+
+async def answer_and_stay(scope: Scope, receive: Receive, send: Send) -> None:
+    await echo(scope, receive, send)
+    await never.wait()
+
+
+def test_who_was_answered_takes_nobodys_place() -> None:
+    with serving(Narrow, answer_and_stay) as port:
+        for _ in range(2 * Narrow.MAX_AT_ONCE):
+            assert status(port, post(b"Content-Length: 0")) == b"200"
 
 
 def test_who_reads_no_answers_takes_nobodys_place() -> None:

@@ -48,8 +48,7 @@ class Hardened(HttpToolsProtocol):
     MAX_HEADERS = 64
     MAX_PIPELINED = 64
     MAX_AT_ONCE = 256
-    """Requests of one worker: each takes most of a millisecond of its core, so that who comes
-    last waits for a quarter of a second."""
+    """Of a worker. Each takes most of a millisecond: the last waits for a quarter of a second."""
     RECEIVE_SECONDS = 5.0
 
     def __init__(
@@ -170,6 +169,7 @@ class Hardened(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """As HttpToolsProtocol, but without a timer for each request."""
+        self._crowd.leave()
         self.server_state.total_requests += 1
         if not self.transport.is_closing():
             self.flow.resume_reading()

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Collection
 
 import structlog
 from uvicorn.server import ServerState
@@ -23,7 +22,7 @@ log = structlog.get_logger(__name__)
 class Crowd:
     """The requests of one worker, and those that it turned away."""
 
-    def __init__(self, tasks: Collection[object]) -> None:
+    def __init__(self, tasks: "set[asyncio.Task[None]]") -> None:
         self._tasks = tasks
         self.held_up: set[object] = set()
         """Connections whose client keeps a task waiting."""
@@ -39,6 +38,11 @@ class Crowd:
 
     def has(self, count: int) -> bool:
         return len(self._tasks) - len(self.held_up) >= count
+
+    def leave(self) -> None:
+        """The task at hand has answered. Before it is gone its client may have asked again."""
+        if task := asyncio.current_task():
+            self._tasks.discard(task)
 
     def turned_away(self, because: str) -> None:
         """Tell of it within a second, together with all others until then."""
