@@ -63,7 +63,7 @@ async def test_what_cannot_be_signed_fails_alone() -> None:
 
 async def test_a_key_that_cannot_sign_fails_all_who_asked_for_it_and_nobody_else() -> None:
     turn = SigningTurn()
-    no_rsa_key = Rs512Key(Ed25519PrivateKey.generate(), ())  # type: ignore[arg-type]
+    no_rsa_key = Rs512Key(Ed25519PrivateKey.generate())  # type: ignore[arg-type]
     keys = [no_rsa_key, KEY, *[no_rsa_key] * MOST_IN_A_TURN, KEY]
     signed = [turn.sign(["header.1"], key) for key in keys]
     told = await asyncio.gather(*signed, return_exceptions=True)

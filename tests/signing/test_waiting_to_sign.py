@@ -12,7 +12,7 @@ import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 from support.keys import GRACE, NOW, fresh_keyset, private_key, private_keys, public_key
-from support.lanes import needs_lanes
+from support.lanes import needs_lanes, planned
 from support.signing import signed_one
 
 from token_server.signing import together
@@ -23,7 +23,7 @@ from token_server.tokens.model import Unsigned
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(10)]
 
-KEY = Rs512Key.of(private_key(0))
+KEY = planned(private_key(0))
 A_PAIR = ["header.access", "header.refresh"]
 
 
@@ -137,7 +137,7 @@ class Coming(asyncio.Protocol):
 
 @pytest.mark.usefixtures("endless_wait")
 async def test_a_key_that_signs_one_by_one_waits_for_nobody() -> None:
-    turn, slow = SigningTurn(), Rs512Key(private_key(0), ())
+    turn, slow = SigningTurn(), Rs512Key(private_key(0))
     with turn, turn, turn:
         await turn.sign(["header.access"], slow)
 

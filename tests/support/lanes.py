@@ -6,6 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from token_server.signing.cheapest import Cost, Plan
+from token_server.signing.lanes import lanes_of
+from token_server.signing.rs512 import BEFORE_DIGEST, Rs512Key
 
 AVX_512 = {"avx512f", "avx512dq", "avx512bw", "avx512ifma", "avx512_vbmi2", "bmi2"}
 AVX_2 = {"avx2", "avx_ifma", "movbe", "rdseed"}
@@ -25,6 +30,22 @@ def _has_lanes() -> bool:
     info = Path("/proc/cpuinfo").read_text() if X86_64_LINUX else ""
     flags = set(next((line for line in info.splitlines() if line.startswith("flags")), "").split())
     return (flags >= AVX_512 or flags >= AVX_2) and _has_openssl_3()
+
+
+# As on one machine, in units of its own: what is measured here and now may be another.
+PLAN = Plan(
+    [
+        Cost(most=1, of_one=23, of_most=23),
+        Cost(most=8, of_one=60, of_most=73),
+        Cost(most=4, of_one=34, of_most=40),
+    ]
+)
+
+
+def planned(private: RSAPrivateKey) -> Rs512Key:
+    """A key with what lanes there are, used by that plan."""
+    lanes = lanes_of(private.private_numbers(), BEFORE_DIGEST)
+    return Rs512Key(private, lanes, PLAN) if lanes else Rs512Key(private)
 
 
 HAS_LANES = _has_lanes()

@@ -32,8 +32,6 @@ class Lanes(ABC):
     Of one thread at a time: there is one place for results, and others run meanwhile.
     """
 
-    FEWEST: ClassVar[int]
-    """Of fewer, another way is as fast."""
     MOST: ClassVar[int]
 
     @abstractmethod
@@ -49,7 +47,7 @@ class Lanes(ABC):
 class Eight(Lanes):
     """One block in each lane: half of the operation of all eight, then the other half."""
 
-    FEWEST, MOST = 7, LANES
+    MOST = LANES
 
     def __init__(self, functions: ctypes.CDLL, key: RSAPrivateNumbers, beginning: bytes) -> None:
         self._operate = functions.mbx_rsa_private_crt_mb8
@@ -70,7 +68,7 @@ class Four(Lanes):
     In half the time of Eight, so that two pairs of tokens cost hardly more each than four do.
     """
 
-    FEWEST, MOST = 3, LANES // 2
+    MOST = LANES // 2
 
     def __init__(self, functions: ctypes.CDLL, key: RSAPrivateNumbers, beginning: bytes) -> None:
         # Modulo a prime it is the operation of a key half as long.
