@@ -46,13 +46,8 @@ def _schedstat(pids: Iterable[int], column: int) -> float:
 
 def about() -> dict[str, str]:
     """The machine and the versions that the figures belong to."""
-    models = (
-        line.partition(":")[2].strip()
-        for line in (PROC / "cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    )
     return {
-        "cpu": f"{next(models, platform.machine())}, {len(os.sched_getaffinity(0))} cores",
+        "cpu": f"{_processor()}, {len(os.sched_getaffinity(0))} cores",
         "kernel": platform.release(),
         "python": platform.python_version(),
         "openssl": backend.openssl_version_text(),
@@ -60,6 +55,17 @@ def about() -> dict[str, str]:
         **{name: version(name) for name in LIBRARIES},
         "signatures at once": _lanes(),
     }
+
+
+def _processor() -> str:
+    """With its generation, as the kernel tells it: makers sell several under one name."""
+    first, _, _ = (PROC / "cpuinfo").read_text().partition("\n\n")
+    told = {}
+    for line in first.splitlines():
+        name, _, value = line.partition(":")
+        told[name.strip()] = value.strip()
+    numbers = [f"{each} {told[each]}" for each in ("cpu family", "model") if each in told]
+    return " ".join([told.get("model name", platform.machine()), *numbers])
 
 
 def _lanes() -> str:
