@@ -4,8 +4,6 @@ import asyncio
 import socket
 from collections import deque
 from collections.abc import Iterator
-from contextlib import ExitStack
-from functools import partial
 from itertools import repeat
 from typing import Any
 
@@ -162,21 +160,58 @@ def test_who_was_waited_for_is_counted_once_all_of_it_is_here(port: int, rest: b
     wait_until(lambda: status(port, post(b"Content-Length: 0")) == b"200")
 
 
-never = asyncio.Event()
-
-
-async def answer_and_stay(scope: Scope, receive: Receive, send: Send) -> None:
-    await echo(scope, receive, send)
-    await never.wait()
-
-
 def test_who_was_answered_takes_nobodys_place() -> None:
+    never = asyncio.Event()
+
+    async def answer_and_stay(scope: Scope, receive: Receive, send: Send) -> None:
+        await echo(scope, receive, send)
+        await never.wait()
+
     with serving(Narrow, answer_and_stay) as port:
         for _ in range(2 * Narrow.MAX_AT_ONCE):
             assert status(port, post(b"Content-Length: 0")) == b"200"
 
 
-def test_who_reads_no_answers_takes_nobodys_place() -> None:
+class Deaf:
+    """A connection that reads nothing, until a task of it waits to be read."""
+
+    def __init__(self, made: list[Narrow], port: int) -> None:
+        self._socket = socket.socket(socket.AF_INET)
+        # Before it connects: with more room it would take in megabytes unread.
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self._socket.settimeout(PATIENCE)
+        known = len(made)
+        self._socket.connect(("127.0.0.1", port))
+        wait_until(lambda: len(made) > known)
+        self.served = made[-1]
+        while not self.waits:
+            self.ask()
+
+    @property
+    def waits(self) -> bool:
+        return self.served.flow.write_paused and not self.served.cycle.response_complete
+
+    def ask(self) -> None:
+        before = self.served.cycle
+        self.say(post(b"Content-Length: 60000", body=b"a" * 60_000))
+        wait_until(lambda: self.served.cycle is not before)
+        wait_until(lambda: self.served.cycle.response_complete or self.waits)
+
+    def ask_again(self) -> None:
+        """Before the last answer has come."""
+        self.say(post(b"Content-Length: 0"))
+        wait_until(lambda: len(self.served.pipeline) > 0)
+
+    def say(self, text: bytes) -> None:
+        self._socket.sendall(text)
+
+    def hang_up(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def served() -> Iterator[tuple[int, list[Narrow]]]:
+    """A port, and its connections."""
     made: list[Narrow] = []
 
     class Seen(Narrow):
@@ -184,16 +219,38 @@ def test_who_reads_no_answers_takes_nobodys_place() -> None:
             super().connection_made(transport)
             made.append(self)
 
-    with serving(Seen) as port, ExitStack() as until_then:
-        question = post(b"Content-Length: 60000", body=b"a" * 60_000)
-        for nth in range(Seen.MAX_AT_ONCE):
-            deaf = until_then.enter_context(socket.socket(socket.AF_INET))
-            # Before it connects: with more room it would take in megabytes unread.
-            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            deaf.settimeout(PATIENCE)
-            deaf.connect(("127.0.0.1", port))
-            wait_until(partial(lambda at: len(made) > at, nth))
-            while not made[nth].flow.write_paused:
-                deaf.sendall(question)
-            deaf.sendall(question)
-        assert status(port, post(b"Content-Length: 0")) == b"200"
+    with serving(Seen) as port:
+        yield port, made
+
+
+@pytest.fixture
+def deaf(served: tuple[int, list[Narrow]]) -> Iterator[list[Deaf]]:
+    port, made = served
+    several = [Deaf(made, port) for _ in range(Narrow.MAX_AT_ONCE)]
+    yield several
+    for each in several:
+        each.hang_up()
+
+
+@pytest.mark.usefixtures("deaf")
+def test_who_reads_no_answers_takes_nobodys_place(served: tuple[int, list[Narrow]]) -> None:
+    assert status(served[0], post(b"Content-Length: 0")) == b"200"
+
+
+def test_nor_does_who_then_sends_nonsense(
+    served: tuple[int, list[Narrow]], deaf: list[Deaf]
+) -> None:
+    for each in deaf:
+        each.say(post(b"Transfer-Encoding: chunked", body=b"x\r\n"))
+        wait_until(each.served.transport.is_closing)
+    wait_until(lambda: status(served[0], post(b"Content-Length: 0")) == b"200")
+
+
+def test_who_hangs_up_before_it_has_read_is_no_fault(
+    deaf: list[Deaf], caplog: pytest.LogCaptureFixture
+) -> None:
+    for each in deaf:
+        each.ask_again()
+        each.hang_up()
+    wait_until(lambda: not deaf[0].served.tasks)
+    assert not caplog.records

@@ -60,8 +60,16 @@ class Cycle(RequestResponseCycle):
                 if answer is not None and not self.flow.write_paused and not self.disconnected:
                     self._write(answer)
                     return
+            await self._wait_for_reader()
             await super().send(start)
         await super().send(message)
+
+    async def _wait_for_reader(self) -> None:
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+            # Of those that wait, uvicorn tells only the one that came last.
+            if self.transport.is_closing():
+                self.disconnected = True
 
     def _whole(self, start: HTTPResponseStartEvent, body: bytes) -> bytes | None:
         if self.scope["method"] == "HEAD":

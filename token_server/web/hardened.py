@@ -278,20 +278,20 @@ class Hardened(HttpToolsProtocol):
     def _reject(self, status: HTTPStatus) -> None:
         """Answer and close, but never in the place of an answer owed to an earlier request."""
         self._receiving.stop()
-        if self._stage is Stage.BODY and not self._is_turned_away:
-            if not self.cycle.response_started and not self.pipeline:
+        is_begun = self._stage is Stage.BODY and not self._is_turned_away
+        is_owed = self.cycle is not None and not self.cycle.response_complete  # type: ignore[redundant-expr]
+        if is_owed and not is_begun:
+            self.cycle.keep_alive = False
+            return
+        if self.flow.write_paused:
+            self.transport.abort()  # Who reads no answer would keep its task, and a place with it.
+            return
+        if not is_begun or not (self.cycle.response_started or self.pipeline):
+            if is_begun:
                 # The app may speak once more before it is told that the connection is gone.
                 self.cycle.disconnected = True
-                self._answer(status)
-            self.transport.close()
-        elif self.cycle is None or self.cycle.response_complete:  # type: ignore[redundant-expr]
-            self._answer(status)
-            self.transport.close()
-        else:
-            self.cycle.keep_alive = False
-
-    def _answer(self, status: HTTPStatus) -> None:
-        self.transport.write(farewell(status, self.server_state.default_headers))
+            self.transport.write(farewell(status, self.server_state.default_headers))
+        self.transport.close()
 
     def _on_half_received(self) -> None:
         if self.flow.read_paused:

@@ -40,7 +40,10 @@ class Crowd:
         return len(self._tasks) - len(self.held_up) >= count
 
     def leave(self) -> None:
-        """The task at hand has answered. Before it is gone its client may have asked again."""
+        """The task at hand has answered. Before it is gone its client may have asked again.
+
+        Nothing may be left for it to wait for: the server does not, when it stops.
+        """
         if task := asyncio.current_task():
             self._tasks.discard(task)
 
