@@ -1,4 +1,4 @@
-"""In which way so many messages are signed at the least cost: measured, as processors differ."""
+"""Which way of signing so many messages costs least: measured, as processors differ."""
 
 import time
 from collections.abc import Callable, Sequence

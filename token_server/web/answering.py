@@ -67,7 +67,7 @@ class Cycle(RequestResponseCycle):
     async def _wait_for_reader(self) -> None:
         if self.flow.write_paused and not self.disconnected:
             await self.flow.drain()
-            # Of those that wait, uvicorn tells only the one that came last.
+            # Of the requests of a connection that is lost uvicorn tells only the last one.
             if self.transport.is_closing():
                 self.disconnected = True
 
