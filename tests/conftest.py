@@ -12,7 +12,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from redis.asyncio import Redis
 from support import profiles
 from support.certificates import certificate
+from support.lanes import PLAN
 
+from token_server.signing import rs512
+from token_server.signing.lanes import Eight, Four
 from token_server.store.connect import connect
 from token_server.store.embedded import EmbeddedStore
 
@@ -28,6 +31,12 @@ def pytest_xdist_auto_num_workers() -> int:
 def chaos(pytestconfig: pytest.Config) -> bool:
     """Whether the long profile is asked for."""
     return bool(pytestconfig.getoption("--hypothesis-profile") == "long")
+
+
+@pytest.fixture
+def one_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys are used by the same plan wherever this runs, whatever costs least there."""
+    monkeypatch.setattr(rs512, "_plans", {(Eight, Four): PLAN})
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ def test_the_shortest_of_several_runs_counts_and_all_ways_take_turns(
         signed.append(fixed)
         now += fixed + 2 * len(messages) + next(disturbed)
 
-    monkeypatch.setattr("time.thread_time", lambda: now)
+    monkeypatch.setattr("time.perf_counter", lambda: now)
     costs = costs_of([(partial(sign, fixed=10), 8), (partial(sign, fixed=20), 4)])
     assert [(each.most, each.of(1), each.of(4)) for each in costs] == [(8, 12, 18), (4, 22, 28)]
     assert signed == [10, 10, 20, 20] * RUNS

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import distribution
 from math import lcm
 from typing import TypeVar
@@ -22,8 +23,8 @@ from support.keys import GRACE, NOW, fresh_keyset, private_key, private_keys, pu
 from support.lanes import PLAN, needs_lanes
 
 from token_server.signing import crypto_mb, rs512, rsa_keys
-from token_server.signing.cheapest import RUNS
-from token_server.signing.lanes import LANES, Eight, Four, Lanes, lanes_of
+from token_server.signing.cheapest import RUNS, Cost, Plan
+from token_server.signing.lanes import LANES, ComputationFailed, Eight, Four, Lanes, lanes_of
 from token_server.signing.rs512 import BEFORE_DIGEST, Rs512Key
 from token_server.signing.signer import KeysetSigner
 from token_server.tokens.model import Unsigned
@@ -106,14 +107,15 @@ def test_a_python_without_files_in_memory_has_no_lanes(monkeypatch: pytest.Monke
 
 
 def test_without_lanes_all_are_signed_one_by_one() -> None:
-    assert Rs512Key(private_key(0)).signatures(MESSAGES) == ONE_BY_ONE
+    key = Rs512Key(private_key(0))
+    assert key.signatures(MESSAGES) == ONE_BY_ONE
+    assert key.cheapest_together == 1
 
 
 @pytest.fixture
-def operated_on(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many blocks each operation of the library was for, with one plan wherever it runs."""
+def operated_on(monkeypatch: pytest.MonkeyPatch, one_plan: None) -> list[int]:  # noqa: ARG001
+    """How many blocks each operation of the library was for."""
     counts: list[int] = []
-    monkeypatch.setattr(rs512, "_plans", {(Eight, Four): PLAN})
     for kind in (Eight, Four):
         monkeypatch.setattr(kind, "operate", counting(counts, kind.operate))
     return counts
@@ -162,6 +164,16 @@ def test_what_costs_least_is_measured_once_in_a_process(
     operated_on.clear()
     Rs512Key.of(private_key(1))
     assert not operated_on
+
+
+@needs_lanes
+def test_as_many_are_waited_for_as_cost_least_each() -> None:
+    alone, eight, four = (
+        Cost(most=most, of_one=10, of_most=cost) for most, cost in ((1, 10), (8, 48), (4, 20))
+    )
+    of_both = partial(Rs512Key, private_key(0), lanes(Eight, Four))
+    assert of_both(Plan([alone, eight, four])).cheapest_together == 4
+    assert of_both(PLAN).cheapest_together == LANES
 
 
 @needs_lanes
@@ -225,21 +237,30 @@ def test_none_is_used_where_one_is_wrong_and_lanes_are_not_tried_again(
     assert told["log_level"] == "error"
     assert told["fault"].startswith(fault)
     assert operated_on == computed
+    assert key.cheapest_together == 1
+
+
+class WithAFaultAtFirst(Eight):
+    operations = 0
+
+    def operate(self, endings: Sequence[bytes]) -> list[bytes]:
+        WithAFaultAtFirst.operations += 1
+        if WithAFaultAtFirst.operations == 1:
+            raise ComputationFailed("at first")
+        return super().operate(endings)
 
 
 @needs_lanes
-@pytest.mark.parametrize("kind", [WithAFlippedBit, Failing])
 def test_a_key_whose_lanes_go_wrong_while_they_are_measured_has_none(
-    kind: type[Eight], operated_on: list[int], monkeypatch: pytest.MonkeyPatch
+    operated_on: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rs512, "_plans", {})
-    monkeypatch.setattr(rs512, "lanes_of", lambda *_: lanes(kind, Four))
+    monkeypatch.setattr(rs512, "lanes_of", lambda *_: lanes(WithAFaultAtFirst, Four))
     with capture_logs() as logs:
         key = Rs512Key.of(private_key(0))
-    assert [told["event"] for told in logs] == ["several signatures at once went wrong"]
-    operated_on.clear()
-    assert key.signatures(MESSAGES) == ONE_BY_ONE
+        assert key.signatures(MESSAGES) == ONE_BY_ONE
     assert not operated_on
+    assert key.cheapest_together == 1
+    assert [told["event"] for told in logs] == ["several signatures at once went wrong"]
     # Nothing was learned of the processor: the next key may do better.
     Rs512Key.of(private_key(0))
     assert operated_on

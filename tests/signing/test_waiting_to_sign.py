@@ -240,7 +240,7 @@ async def test_nobody_waits_for_a_store_that_answers_late_until_it_answers_soon(
 
 
 @needs_lanes
-@pytest.mark.usefixtures("endless_wait")
+@pytest.mark.usefixtures("endless_wait", "one_plan")
 async def test_keys_that_change_meanwhile_keep_nobody_waiting() -> None:
     keys = Keys(keyset=fresh_keyset(), private_keys=private_keys(0, 1))
     live = LiveKeys(keys, grace_period=GRACE, propagation_period=GRACE)

@@ -18,6 +18,7 @@ BLOCK = 256
 """Bytes: of keys larger than 2048 bits it is slower than OpenSSL, or hardly faster."""
 
 _HALF = BLOCK // 2
+_ABOVE_HALF = 1 << 8 * _HALF
 _Blocks = ctypes.c_char_p * LANES
 _Addresses = ctypes.c_void_p * LANES
 
@@ -100,8 +101,10 @@ class Four(Lanes):
         return [self._joined(*each) for each in zip(computed[::2], computed[1::2], strict=True)]
 
     def _joined(self, of_p: int, of_q: int) -> bytes:
-        # As Garner's formula, which would divide by a prime; the modulus everybody may know.
-        joined = of_p * self._weight_of_p + of_q * self._weight_of_q
+        # As Garner's formula, which would divide by a prime; the modulus everybody may know. Of
+        # one length always, and the weights are one more together than the modulus.
+        of_p, of_q = of_p + _ABOVE_HALF, of_q + _ABOVE_HALF
+        joined = of_p * self._weight_of_p + of_q * self._weight_of_q - _ABOVE_HALF
         return (joined % self._modulus).to_bytes(BLOCK)
 
 

@@ -1,6 +1,6 @@
 """RS512: RSASSA-PKCS1-v1_5 with SHA-512 (RFC 7518 §3.3, RFC 8017 §8.2), of one message or many."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from hashlib import sha512
 
@@ -22,7 +22,6 @@ BEFORE_DIGEST = b"\x00\x01".ljust(BLOCK - 64 - len(_AFTER_PADDING), b"\xff") + _
 
 _HINT = "none of them was used, this key signs one by one now; is the processor sound?"
 
-_Way = Callable[[Sequence[bytes]], list[bytes]]
 _ONE_BY_ONE = Plan([Cost(most=1, of_one=1, of_most=1)])
 _plans: dict[tuple[type[Lanes], ...], Plan] = {}
 """Of this process, by the lanes there are: what they cost depends on the processor, and no key."""
@@ -42,46 +41,49 @@ class Rs512Key:
         """
         self._private = private
         self._public = private.public_key()
-        self._ways: Sequence[_Way] = (
-            self._alone,
-            *(partial(self._together, each) for each in lanes),
-        )
+        self._lanes = lanes
         self._plan = plan
 
     @classmethod
     def of(cls, private: RSAPrivateKey) -> "Rs512Key":
-        """The first of a process takes some ten milliseconds: what costs least is measured."""
+        """The first of a process that has lanes takes some ten milliseconds, to measure them."""
         lanes = lanes_of(private.private_numbers(), BEFORE_DIGEST)
         kinds = tuple(type(each) for each in lanes)
-        key = cls(private, lanes)
-        try:
-            key._plan = _plans.get(kinds) or _plans.setdefault(kinds, key._measured(lanes))
-        except (ComputationFailed, InvalidSignature) as fault:
-            key._use_no_lanes(fault)
-        return key
+        if lanes and kinds not in _plans:
+            try:
+                _plans[kinds] = cls(private, lanes).measured()
+            except (ComputationFailed, InvalidSignature) as fault:
+                _tell(fault)
+        return cls(private, lanes, _plans.get(kinds, _ONE_BY_ONE))
 
     @property
     def cheapest_together(self) -> int:
         """How many messages at once cost least each."""
         return self._plan.cheapest_together
 
+    def measured(self) -> Plan:
+        """The plan that costs least here. Raises: ComputationFailed, InvalidSignature."""
+        together = [(partial(self._together, each), each.MOST) for each in self._lanes]
+        return Plan(costs_of([(self._one_by_one, 1), *together]))
+
     def signatures(self, messages: Sequence[bytes]) -> list[bytes]:
         """One of each, in their order."""
         done: list[bytes] = []
         while rest := messages[len(done) :]:
             way, count = self._plan.begin(len(rest))
-            try:
-                done += self._ways[way](rest[:count])
-            except (ComputationFailed, InvalidSignature) as fault:
-                self._use_no_lanes(fault)
+            done += self._signed(way, rest[:count])
         return done
 
-    def _measured(self, lanes: Sequence[Lanes]) -> Plan:
-        """Raises: ComputationFailed, InvalidSignature."""
-        most = (1, *(each.MOST for each in lanes))
-        return Plan(costs_of(list(zip(self._ways, most, strict=True))))
+    def _signed(self, way: int, messages: Sequence[bytes]) -> list[bytes]:
+        if way:
+            try:
+                return self._together(self._lanes[way - 1], messages)
+            except (ComputationFailed, InvalidSignature) as fault:
+                self._plan = _ONE_BY_ONE
+                _tell(fault)
+        return self._one_by_one(messages)
 
-    def _alone(self, messages: Sequence[bytes]) -> list[bytes]:
+    def _one_by_one(self, messages: Sequence[bytes]) -> list[bytes]:
         return [self._private.sign(each, _PADDING, _HASH) for each in messages]
 
     def _together(self, lanes: Lanes, messages: Sequence[bytes]) -> list[bytes]:
@@ -92,9 +94,9 @@ class Rs512Key:
             verify(signature, message, self._public)
         return signatures
 
-    def _use_no_lanes(self, fault: Exception) -> None:
-        self._plan = _ONE_BY_ONE
-        log.error("several signatures at once went wrong", fault=repr(fault), hint=_HINT)
+
+def _tell(fault: Exception) -> None:
+    log.error("several signatures at once went wrong", fault=repr(fault), hint=_HINT)
 
 
 def verify(signature: bytes, message: bytes, key: RSAPublicKey) -> None:
