@@ -24,6 +24,8 @@ from bench.requests import TOKEN_PATH, Asks, Each, Refreshes, Same, get, post, r
 from bench.scale import Scale
 
 WHOLE = Scale(rounds=7, run_seconds=0.5, connections=16)
+FULL = 4
+"""So many times the connections, and a worker is at the load at which refreshes are told."""
 LOG_INS_PER_SECOND = 50
 INTROSPECTION = "/api/oauth2/introspect"
 SECRET = "bench"  # noqa: S105 - it guards nothing
@@ -54,22 +56,17 @@ def measure(scale: Scale = WHOLE) -> list[Figure]:
 
 async def _rounds(one: Bed, brief: Bed, log_in: bytes, scale: Scale) -> Runs:
     runs: Runs = defaultdict(list)
-    refreshes = await one.sessions(scale.connections)
+    refreshes = await one.sessions(FULL * scale.connections)
+    few = refreshes[: scale.connections]
     expired = [refreshing(each.token) for each in await brief.sessions(scale.tokens)]
     introspections = await _introspections(one)
     await asyncio.sleep(1.1)
     for _ in range(scale.rounds):
-        refresh = await _cpu_at_full_load(one, refreshes, scale)
-        reused = await _spent_before_the_base(one, scale)
-        gone = [*reused]
-        for what, where, requests in (
-            ("refusal of an expired token", brief, expired),
-            ("refusal of a reused token, which ends its session", one, reused),
-            ("refusal of a token of an ended session", one, gone),
-        ):
-            cpu = await _cpu_of_each(where, requests, 401, at_once=scale.connections)
-            runs[f"{what}: CPU, store included", "us"].append(cpu)
-            runs[f"{what} / refresh", ""].append(cpu / refresh)
+        for times in (1, FULL):
+            await _refusals(
+                one, brief, runs, scale, refreshes=refreshes, expired=expired, times=times
+            )
+        refresh = await _cpu_at_full_load(one, few, scale)
         for what, request in introspections.items():
             cpu = await _cpu_at_full_load(one, [Same(request)] * scale.connections, scale)
             runs[f"introspection of {what}: CPU, store included", "us"].append(cpu)
@@ -78,8 +75,32 @@ async def _rounds(one: Bed, brief: Bed, log_in: bytes, scale: Scale) -> Runs:
         runs["log-in: CPU, store included", "us"].append(
             await _cpu_of_each(one, [log_in] * (4 + scale.connections), 200, at_once=4)
         )
-        await _beside_log_ins(one, refreshes, log_in, runs, scale)
+        await _beside_log_ins(one, few, log_in, runs, scale)
     return runs
+
+
+async def _refusals(  # noqa: PLR0913 - each by its name
+    one: Bed,
+    brief: Bed,
+    runs: Runs,
+    scale: Scale,
+    *,
+    refreshes: Sequence[Refreshes],
+    expired: Sequence[bytes],
+    times: int,
+) -> None:
+    """With so many times the connections, and of as many times the tokens."""
+    at_once = times * scale.connections
+    refresh = await _cpu_at_full_load(one, refreshes[:at_once], scale)
+    reused = [each for _ in range(times) for each in await _spent_before_the_base(one, scale)]
+    for what, where, requests in (
+        ("refusal of an expired token", brief, [*expired] * times),
+        ("refusal of a reused token, which ends its session", one, reused),
+        ("refusal of a token of an ended session", one, [*reused]),
+    ):
+        cpu = await _cpu_of_each(where, requests, 401, at_once=at_once)
+        runs[f"{what}, {at_once} at once: CPU, store included", "us"].append(cpu)
+        runs[f"{what}, {at_once} at once / refresh", ""].append(cpu / refresh)
 
 
 async def _introspections(one: Bed) -> dict[str, bytes]:

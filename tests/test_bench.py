@@ -165,7 +165,11 @@ def test_latencies_rise_from_quantile_to_quantile_and_the_loads_own_lateness_is_
 def test_every_other_kind_of_request_has_a_cost() -> None:
     told = by_name(paths.measure(TINY))
     for what in (
-        *("refusal of an expired token", "refusal of a reused token, which ends its session"),
+        *(f"refusal of an expired token, {count} at once" for count in (4, 16)),
+        *(
+            f"refusal of a reused token, which ends its session, {count} at once"
+            for count in (4, 16)
+        ),
         *(
             "introspection of an active access token",
             "introspection of a token of an ended session",
@@ -175,7 +179,8 @@ def test_every_other_kind_of_request_has_a_cost() -> None:
         assert any(name.startswith(f"{what}: CPU") for name in told), what
     assert all(value > 0 for value in told.values())
     log_in, refused = (
-        told[f"{what}: CPU, store included"] for what in ("log-in", "refusal of an expired token")
+        told[f"{what}: CPU, store included"]
+        for what in ("log-in", "refusal of an expired token, 4 at once")
     )
     assert log_in > refused
 
