@@ -177,6 +177,9 @@ def test_every_other_kind_of_request_has_a_cost() -> None:
         *("log-in", "GET /.well-known/jwks.json"),
     ):
         assert any(name.startswith(f"{what}: CPU") for name in told), what
+    for what in ("an expired token", "a reused token, which ends its session"):
+        for count in (4, 16):
+            assert f"refusal of {what}, {count} at once / refresh" in told
     assert all(value > 0 for value in told.values())
     log_in, refused = (
         told[f"{what}: CPU, store included"]
