@@ -96,7 +96,7 @@ async def _refusals(  # noqa: PLR0913 - each by its name
     for what, where, requests in (
         ("refusal of an expired token", brief, [*expired] * times),
         ("refusal of a reused token, which ends its session", one, reused),
-        ("refusal of a token of an ended session", one, [*reused]),
+        ("refusal of a token of an ended session", one, reused),
     ):
         cpu = await _cpu_of_each(where, requests, 401, at_once=at_once)
         runs[f"{what}, {at_once} at once: CPU, store included", "us"].append(cpu)
