@@ -54,10 +54,15 @@ async def test_every_shape_is_told_of(book: RuleBook) -> None:
     anonymous, modern = await book.issue(), await book.issue(client=MODERN)
     own = await book.rules.client_credentials(MODERN, Asked())
     exchanged = await book.rules.exchange(MODERN, modern.access_token, Asked())
-    tokens = [anonymous.access_token, anonymous.refresh_token, modern.access_token]
-    tokens += [modern.refresh_token, own.access_token, exchanged.access_token]
-    for token in tokens:
-        members = await book.rules.introspect(token, client=WATCHER)
+    asked = [
+        (anonymous.access_token, WATCHER),
+        (modern.access_token, WATCHER),
+        (modern.refresh_token, MODERN),
+        (own.access_token, WATCHER),
+        (exchanged.access_token, WATCHER),
+    ]
+    for token, client in asked:
+        members = await book.rules.introspect(token, client=client)
         assert members is not None
         told = claims_of(token)
         for name in set(members) & set(told):
@@ -90,10 +95,20 @@ async def test_to_look_changes_nothing(book: RuleBook) -> None:
 
 async def test_whose_token_it_is_decides_who_may_know_of_it(book: RuleBook) -> None:
     for pair in (await book.issue(client=PORTAL), await book.issue()):
-        for token in (pair.access_token, pair.refresh_token):
-            assert not await is_active(book, token, BILLING)
-            assert await is_active(book, token, WATCHER)
-            assert await is_active(book, token, PORTAL) == (pair.session.client_id == "portal")
+        assert not await is_active(book, pair.access_token, BILLING)
+        assert await is_active(book, pair.access_token, WATCHER)
+        is_its_own = pair.session.client_id == "portal"
+        assert await is_active(book, pair.access_token, PORTAL) == is_its_own
+
+
+@pytest.mark.parametrize("owner", [PORTAL, WATCHER, None], ids=short)
+async def test_a_refresh_token_is_active_to_its_own_client_alone(
+    book: RuleBook, owner: Client | None
+) -> None:
+    """RFC 7662 §4: no resource server may take one, and several do not look at `aud`."""
+    token = (await book.issue(client=owner)).refresh_token
+    for caller in (PORTAL, WATCHER, BILLING):
+        assert await is_active(book, token, caller) == (caller is owner)
 
 
 @pytest.mark.parametrize("how", ["log out", "all at once", "reuse", "revoked", "expired", "gone"])
@@ -117,7 +132,7 @@ async def test_whatever_ended_a_session_its_tokens_are_inactive(book: RuleBook, 
         case "gone":
             await book.redis.delete(key)
     for token in (pair.access_token, pair.refresh_token):
-        assert not await is_active(book, token)
+        assert not await is_active(book, token, PORTAL)
 
 
 @pytest.mark.parametrize("kind", ["access", "refresh", "own"])
@@ -125,9 +140,9 @@ async def test_the_tokens_of_a_revoked_key_are_inactive(book: RuleBook, kind: st
     pair = await book.issue(client=PORTAL)
     own = (await book.rules.client_credentials(PORTAL, Asked())).access_token
     token = {"access": pair.access_token, "refresh": pair.refresh_token, "own": own}[kind]
-    assert await is_active(book, token)
+    assert await is_active(book, token, PORTAL)
     book.revoke_the_key()
-    assert not await is_active(book, token)
+    assert not await is_active(book, token, PORTAL)
 
 
 @pytest.mark.parametrize("token", ["", "a", "a.b.c", "ey.ey.ey", "\ud800", "x" * 9000])
@@ -147,7 +162,7 @@ async def test_an_access_token_is_revoked_alone(book: RuleBook) -> None:
     with pytest.raises(TokenRevoked):
         await book.rules.log_out(first.access_token)
     assert await is_active(book, second.access_token)
-    assert await is_active(book, second.refresh_token)
+    assert await is_active(book, second.refresh_token, PORTAL)
     await book.rules.revoke(first.access_token, client=PORTAL)
     await book.rules.log_out(second.access_token)
     with pytest.raises(SessionEnded):
@@ -193,7 +208,7 @@ async def test_another_clients_token_is_not_revoked(book: RuleBook, other: Clien
     for token in (pair.access_token, pair.refresh_token):
         await book.rules.revoke(token, client=other)
     assert await is_active(book, pair.access_token)
-    assert await is_active(book, pair.refresh_token)
+    assert await is_active(book, pair.refresh_token, PORTAL)
     assert {fact["event"] for fact in book.facts} == {"session_begun"}
 
 
@@ -205,7 +220,8 @@ async def test_to_hold_a_token_of_an_anonymous_session_is_enough(
     await book.rules.revoke(pair.access_token, client=client)
     assert not await is_active(book, pair.access_token)
     await book.rules.revoke(pair.refresh_token, client=client)
-    assert not await is_active(book, pair.refresh_token)
+    with pytest.raises(SessionEnded):
+        await book.rules.refresh(pair.refresh_token)
 
 
 async def test_what_has_expired_is_not_revoked_and_ends_nothing(book: RuleBook) -> None:
@@ -215,7 +231,7 @@ async def test_what_has_expired_is_not_revoked_and_ends_nothing(book: RuleBook) 
     book.clock.move(days=1)
     for token in (first.access_token, first.refresh_token):
         await book.rules.revoke(token, client=None)
-    assert await is_active(book, second.refresh_token)
+    await book.rules.refresh(second.refresh_token)
     assert await book.redis.keys("*:revoked:*") == []
 
 
@@ -227,7 +243,7 @@ async def test_an_emptied_store_is_no_authority_on_any_token(book: RuleBook, kin
     await book.redis.flushall()
     token = {"access": pair.access_token, "refresh": pair.refresh_token, "own": own}[kind]
     with pytest.raises(StoreMemoryLost):
-        await book.rules.introspect(token, client=WATCHER)
+        await book.rules.introspect(token, client=PORTAL)
 
 
 @pytest.mark.parametrize("kind", ["access", "refresh"])
@@ -258,12 +274,12 @@ async def test_a_token_of_one_kind_is_never_taken_for_the_other(book: RuleBook) 
         book.signed({**refresh, "aud": ["refresh"]}),
     ]
     for token in swapped:
-        assert not await is_active(book, token)
+        assert not await is_active(book, token, MODERN)
         await book.rules.revoke(token, client=MODERN)
         for ask in (book.rules.log_out, book.rules.refresh):
             with pytest.raises(TokenRefused):
                 await ask(token)
-    assert await is_active(book, pair.refresh_token)
+    assert await is_active(book, pair.refresh_token, MODERN)
     assert await is_active(book, pair.access_token)
 
 

@@ -124,9 +124,10 @@ class InspectionRules(Steps):
     ) -> Mapping[str, object] | None:
         known = await self._store.look(token.subject, sid=token.sid, token_id=token.token_id)
         session = known.session
-        if session is None or known.ended or not _is_current(token, session, now):
+        # RFC 7662 §4: a refresh token is valid at no resource server, and only at its own client.
+        if session is None or session.client_id != client.client_id:
             return None
-        if not (client.introspects_any or session.client_id == client.client_id):
+        if known.ended or not _is_current(token, session, now):
             return None
         issued_at = to_seconds(session.issued_at)
         return _members(
