@@ -219,3 +219,19 @@ async def test_an_issuers_assertion_proves_no_client_nor_a_clients_a_user(desk: 
     own = signed(HEADER, desk.claims(), "portal")
     with pytest.raises(AssertionRefused):
         await desk.desk.assertions(own, client=portal)
+
+
+async def test_two_issuers_may_use_the_same_jti_and_each_is_good_once(desk: Desk) -> None:
+    """Issuers that count 1, 2, 3 must not spend each other's."""
+    by_portal = signed(HEADER, desk.claims(jti="1"), "portal")
+    by_mobile = signed({"alg": "RS256"}, desk.claims("mobile", jti="1"), "mobile")
+    of_login = signed({"alg": "ES256"}, desk.claims(iss=LOGIN, sub="alice", jti="1"), "login")
+    for assertion in (by_portal, by_mobile):
+        assert await desk.client(by_assertion(assertion))
+        with pytest.raises(ClientRefused):
+            await desk.client(by_assertion(assertion))
+    portal = desk.desk.registry.find("portal")
+    assert portal
+    assert (await desk.desk.assertions(of_login, client=portal)).subject == "alice"
+    with pytest.raises(AssertionRefused):
+        await desk.desk.assertions(of_login, client=portal)

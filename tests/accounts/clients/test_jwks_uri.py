@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 from datetime import timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from structlog.testing import capture_logs
 from support.key_server import answered, key_server, key_set, tls_for
 from support.moments import MovableClock
 
-from token_server.accounts.clients.fetching import LARGEST_SET, JwksFetcher, is_public
+from token_server.accounts.clients.fetching import LARGEST_SET, JwksFetcher
 from token_server.accounts.clients.jwks_uri import FRESH_FOR, NO_SOONER_THAN, RemoteKeys
 from token_server.accounts.clients.registered import JwksUri, VerificationKey
 from token_server.problems import Problem
@@ -105,25 +104,6 @@ async def test_a_name_that_leads_to_this_machine_is_not_followed() -> None:
         with pytest.raises(Problem, match="its name leads into a private network"):
             await fetch(f"https://0x7f000001:{server.port}/")
         assert server.requests == []
-
-
-@pytest.mark.parametrize(
-    ("address", "public"),
-    [
-        *[(each, True) for each in ("93.184.216.34", "2606:2800:220:1::1", "::ffff:8.8.8.8")],
-        *[
-            (each, False)
-            for each in (
-                *("127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254"),
-                *("0.0.0.0", "224.0.0.1", "255.255.255.255", "100.64.0.1", "192.0.2.1"),  # noqa: S104 - not bound
-                *("::1", "::", "fe80::1", "fc00::1", "ff02::1", "::ffff:127.0.0.1"),
-                *("::ffff:10.0.0.1", "::ffff:169.254.169.254"),
-            )
-        ],
-    ],
-)
-def test_only_an_address_of_the_whole_internet_is_public(address: str, *, public: bool) -> None:
-    assert is_public(ip_address(address)) is public
 
 
 async def test_keys_are_kept_and_fetched_anew_when_they_are_old() -> None:

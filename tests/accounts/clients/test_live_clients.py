@@ -4,7 +4,7 @@ import asyncio
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from structlog.testing import capture_logs
@@ -121,6 +121,28 @@ async def test_a_file_that_is_just_being_written_is_taken_once_it_stands_still(
         await looking
     assert registered(live) == {"a", "b"}
     assert [line["log_level"] for line in lines] == ["info"]
+
+
+class SlowlySaved(type(Path())):  # type: ignore[misc]
+    """A file that changes with every look, as a slow editor saves it, until it is complete."""
+
+    steps: ClassVar[list[str]] = []
+
+    def read_bytes(self) -> bytes:
+        text = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
+        return text.encode()
+
+
+async def test_a_file_that_is_saved_in_three_steps_is_taken_once_it_is_complete(
+    tmp_path: Path,
+) -> None:
+    """Each step is well-formed: only that it still changes shows that it is not complete."""
+    path = SlowlySaved(tmp_path / "clients.toml")
+    SlowlySaved.steps = [naming("a", "b", "c")]
+    live = LiveClients(path, DEFAULTS)
+    SlowlySaved.steps = ["", naming("a"), naming("a", "b"), naming("a", "b", "c")]
+    assert await said(live) == []
+    assert registered(live) == {"a", "b", "c"}
 
 
 def test_at_start_an_error_is_a_problem(file: ClientsFile) -> None:

@@ -13,13 +13,18 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 import httpx
 
 from token_server import strict_json
 from token_server.accounts.clients.jwks import public_keys_among
+from token_server.accounts.clients.public_addresses import (
+    Address,
+    is_loopback_address,
+    is_public,
+)
 from token_server.accounts.clients.readers import is_loopback
 from token_server.accounts.clients.registered import JwksUri, VerificationKey
 from token_server.problems import Problem
@@ -27,8 +32,6 @@ from token_server.problems import Problem
 LARGEST_SET = 256 * 1024
 WITHIN_SECONDS = 3.0
 MOST_ADDRESSES = 4
-
-Address = IPv4Address | IPv6Address
 
 
 class JwksFetcher:
@@ -102,26 +105,11 @@ async def _addresses_of(host: str, port: int) -> list[Address]:
         return [ip_address(host)]
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = [ip_address(str(sockaddr[0])) for *_, sockaddr in found]
-    may_be = _is_loopback if is_loopback(host) else is_public
+    may_be = is_loopback_address if is_loopback(host) else is_public
     # All of them: who mixes public with private ones waits for us to take the other.
     if not addresses or not all(map(may_be, addresses)):
         raise ValueError("its name leads into a private network")
     return list(dict.fromkeys(addresses))
-
-
-def is_public(address: Address) -> bool:
-    """Whether it belongs to the whole internet."""
-    address = _unmapped(address)
-    return address.is_global and not address.is_multicast
-
-
-def _is_loopback(address: Address) -> bool:
-    return _unmapped(address).is_loopback
-
-
-def _unmapped(address: Address) -> Address:
-    """RFC 4291 §2.5.5.2: an IPv4 address in the clothes of an IPv6 one."""
-    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _unusable(uri: JwksUri, why: str) -> Problem:
