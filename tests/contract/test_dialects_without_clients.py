@@ -38,7 +38,7 @@ async def test_a_clients_session_is_its_clients_alone(world: World) -> None:
     assert [answer.status_code for answer in refused] == [401, 401, 401, 400]
     told = [answer.json() for answer in refused]
     assert told[0]["message"] == "Unauthenticated."
-    assert [told[1]["detail"], told[2]["errorCode"], told[3]["error"]] == [
+    assert [told[1]["title"], told[2]["errorCode"], told[3]["error"]] == [
         *("Invalid token", "InvalidToken", "invalid_grant"),
     ]
     own = await world.ask(grant_type="refresh_token", refresh_token=token, **client)

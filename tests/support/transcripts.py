@@ -8,7 +8,7 @@ import httpx
 
 Headers = list[tuple[str, str]]
 # What differs from refusal to refusal and means nothing.
-_INSTANCE = re.compile(r"urn:uuid:[0-9a-f-]{36}")
+_TRACE_ID = re.compile(r'"traceId":"[0-9a-f-]{36}"')
 _TIMESTAMP = re.compile(r'"timestamp":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"')
 
 
@@ -37,7 +37,7 @@ class Transcript:
     answer: Answer
 
     async def replay(self, client: httpx.AsyncClient) -> Answer:
-        """Send exactly this request; `instance` and `timestamp` are written as in the files."""
+        """Send exactly this request; `traceId` and `timestamp` are written as in the files."""
         request = httpx.Request(
             self.method,
             client.base_url.copy_with(raw_path=self.path.encode()),
@@ -48,7 +48,7 @@ class Transcript:
         return Answer(
             status=response.status_code,
             headers=list(response.headers.multi_items()),
-            body=_TIMESTAMP.sub('"timestamp":"…"', _INSTANCE.sub("urn:uuid:…", response.text)),
+            body=_TIMESTAMP.sub('"timestamp":"…"', _TRACE_ID.sub('"traceId":"…"', response.text)),
         )
 
 

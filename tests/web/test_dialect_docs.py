@@ -80,11 +80,16 @@ def test_the_table_of_the_json_dialect_is_the_one_in_the_code() -> None:
 
 def test_the_table_of_the_header_dialect_is_the_one_in_the_code() -> None:
     rows = re.findall(
-        r"^\| [^|]+ \| (\d{3}) \| `(\w+)` \| `?([^|]+?)`? \|$", PAGES["header"], re.MULTILINE
+        r"^\| [^|]+ \| (\d{3}) \| `(\w+)` \| `?([^|]+?)`? \| `?([^|]+?)`? \|$",
+        PAGES["header"],
+        re.MULTILINE,
     )
-    told = {(int(status), code, detail) for status, code, detail in rows}
+    told = {
+        (int(status), code, detail, "" if title == "the status" else title)
+        for status, code, title, detail in rows
+    }
     elsewhere = {PathUnknown, RequestRefused, ClientRefused}
-    assert told == {(400, "validation_error", "what is wrong")} | {
+    assert told == {(400, "validation_error", "what is wrong", "")} | {
         row for kind, row in request_header.REFUSALS.items() if kind not in elsewhere
     }
 

@@ -129,9 +129,7 @@ async def test_every_golden_answer_is_as_described(name: str) -> None:
         media_type = headers["content-type"].partition(";")[0]
         schema = described["content"][media_type]["schema"]
         whole = {**schema, "components": document["components"]}
-        told = answer.body.replace("urn:uuid:…", "urn:uuid:0").replace(
-            '"timestamp":"…"', '"timestamp":"2026-11-22T00:00:00.000000Z"'
-        )
+        told = answer.body.replace('"timestamp":"…"', '"timestamp":"2026-11-22T00:00:00.000000Z"')
         is_json = "json" in media_type
         jsonschema_rs.validate(whole, json.loads(told) if is_json else told)
     else:

@@ -13,7 +13,7 @@ from token_server.tokens import refusals
 from token_server.tokens.model import EndReason
 from token_server.tokens.refusals import Refusal
 from token_server.web.dialects import camel, json_body, request_header, rfc6749
-from token_server.web.dialects.dialect import Refuse
+from token_server.web.dialects.dialect import Occurrence, Refuse
 from token_server.web.dialects.refusal_table import TITLES, Row, Rows, headers_of
 
 TABLES = {
@@ -73,7 +73,7 @@ def test_no_dialect_is_left_out() -> None:
 @pytest.mark.parametrize("kind", ALL)
 def test_every_refusal_can_be_written(kind: type[Refusal], name: str) -> None:
     refusal = kind(*ARGUMENTS.get(kind, ())).about(sub="alice", sid="A" * 22)
-    answer = REFUSE[name](refusal, instance="urn:uuid:0")
+    answer = REFUSE[name](refusal, at=Occurrence("/", "a-trace-id"))
     body = bytes(answer.body).decode()
     assert answer.status_code in TITLES
     assert "alice" not in body

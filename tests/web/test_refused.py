@@ -1,12 +1,12 @@
-"""What ties a caller's complaint to the operator's line."""
+"""The id that a refusal and its line in the log share."""
 
 from uuid import RFC_4122, UUID
 
-from token_server.web.refused import new_instance
+from token_server.web.refused import new_trace_id
 
 
-def test_each_instance_is_a_random_uuid_of_its_own() -> None:
-    uuids = [UUID(new_instance()) for _ in range(200)]
+def test_each_trace_id_is_a_random_uuid_of_its_own() -> None:
+    uuids = [UUID(new_trace_id()) for _ in range(200)]
     assert {(each.version, each.variant) for each in uuids} == {(4, RFC_4122)}
     assert len(set(uuids)) == len(uuids)
     # Each of the 122 free bits is sometimes one, sometimes none.

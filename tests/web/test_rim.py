@@ -30,7 +30,7 @@ async def test_a_fault_is_answered_in_the_shape_of_refusals() -> None:
     assert answer.status_code == 500
     assert answer.json()["errorCode"] == "InternalServerError"
     assert answer.headers["cache-control"] == "no-store"
-    assert [log["instance"] for log in logs] == [answer.json()["instance"]]
+    assert [log["trace_id"] for log in logs] == [answer.json()["traceId"]]
 
 
 async def test_the_log_says_where_it_was_and_never_what_was_sent() -> None:

@@ -126,10 +126,10 @@ async def test_a_refusal_tells_the_operator_whom_it_concerns(room: WebRoom) -> N
     assert room.facts[0]["sub"] == "alice"
 
 
-async def test_the_callers_instance_is_found_in_the_audit_log(room: WebRoom) -> None:
+async def test_the_trace_id_of_an_answer_is_found_in_the_audit_log(room: WebRoom) -> None:
     """Who complains quotes it; the operator's line has it, with the true reason."""
     answer = await room.token("grantType=RefreshToken&refreshToken=forged")
-    assert room.facts[0]["instance"] == answer.json()["instance"]
+    assert room.facts[0]["trace_id"] == answer.json()["traceId"]
     assert "token_forged" not in answer.text
 
 

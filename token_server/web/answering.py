@@ -10,10 +10,12 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 
 from token_server.tokens.refusals import Overloaded
 from token_server.web.dialects import camel
+from token_server.web.dialects.dialect import NO_PATH, Occurrence
 
 
 def _in_full() -> bytes:
-    refusal = camel.refuse(Overloaded(), instance="about:blank")
+    # Written once, before any request: so it names none.
+    refusal = camel.refuse(Overloaded(), at=Occurrence(NO_PATH, trace_id=None))
     fields = [b"%b: %b\r\n" % each for each in refusal.raw_headers]
     return b"".join([STATUS_LINE[503], *fields, b"\r\n", refusal.body])
 

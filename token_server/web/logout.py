@@ -27,7 +27,7 @@ class LogOut:
             spoken_to({**dialect.told, "peer": peer})
             await self._tokens.log_out(bearer_token(request.headers))
         except Refusal as refusal:
-            answer = refused(refusal, dialect=dialect, audit=self._audit, peer=peer)
+            answer = refused(refusal, request, dialect=dialect, audit=self._audit, peer=peer)
             return challenged(answer, refusal)
         # Clients of the versioned interface insist on a body.
         if request.method == "POST" and "x-api-version" in request.headers:

@@ -43,7 +43,7 @@ class ProfiledEndpoint:
             spoken_to({**dialect.told, "peer": peer})
             return await self._answer(asked, peer)
         except Refusal as refusal:
-            return refused(refusal, dialect=dialect, audit=self._audit, peer=peer)
+            return refused(refusal, request, dialect=dialect, audit=self._audit, peer=peer)
 
     async def _answer(self, asked: RefreshRequest | LogInRequest, peer: str) -> Response:
         introduced = _Introduced(self._dialect, self._profiles)

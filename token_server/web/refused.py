@@ -2,35 +2,45 @@
 
 import secrets
 
+from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from token_server.tokens.ports import Audit, Fact
 from token_server.tokens.refusals import Refusal, RequestMalformed, TokenReused, WaitedTooLong
 from token_server.tokens.uuids import uuid4
-from token_server.web.dialects.dialect import Spelling
+from token_server.web.dialects.dialect import Occurrence, Spelling
+from token_server.web.paths import one_spelling
 
 
-def refused(refusal: Refusal, *, dialect: Spelling, audit: Audit, peer: str) -> Response:
+def refused(
+    refusal: Refusal, request: Request, *, dialect: Spelling, audit: Audit, peer: str
+) -> Response:
     """Record the true reason, and answer what a caller may know of it.
 
     Of an overload operators are told by overload.py: a line for each would add to it.
     """
-    instance = new_instance()
     if isinstance(refusal, WaitedTooLong):
-        return dialect.refuse(refusal, instance=instance)
+        return dialect.refuse(refusal, at=occurrence(request.scope, trace_id=None))
+    trace_id = new_trace_id()
     told: dict[str, str | int] = {
         **refusal.ids,
         "reason": refusal.reason,
         **dialect.told,
         "peer": peer,
-        "instance": instance,
+        "trace_id": trace_id,
     }
     if isinstance(refusal, RequestMalformed):
         told["fault"] = refusal.fault
     audit.record(Fact.REUSED if isinstance(refusal, TokenReused) else Fact.REFUSED, **told)
-    return dialect.refuse(refusal, instance=instance)
+    return dialect.refuse(refusal, at=occurrence(request.scope, trace_id=trace_id))
 
 
-def new_instance() -> str:
-    """What ties a caller's complaint to the operator's line (RFC 9457 §3.1.5)."""
-    return f"urn:uuid:{uuid4(secrets.token_hex(16))}"
+def occurrence(scope: Scope, *, trace_id: str | None) -> Occurrence:
+    """Describe a refused request to a path that is served."""
+    return Occurrence(path=one_spelling(scope["path"]), trace_id=trace_id)
+
+
+def new_trace_id() -> str:
+    """Return a random id that the refusal and its line in the log share."""
+    return uuid4(secrets.token_hex(16))

@@ -10,11 +10,11 @@ from starlette.responses import Response
 from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
-from token_server.tokens.refusals import InternalFault, Refusal
+from token_server.tokens.refusals import InternalFault, PathUnknown, Refusal
 from token_server.web.dialects import camel
-from token_server.web.dialects.dialect import Refuse
+from token_server.web.dialects.dialect import NO_PATH, Occurrence, Refuse
 from token_server.web.paths import Handler, one_spelling
-from token_server.web.refused import new_instance
+from token_server.web.refused import new_trace_id, occurrence
 
 log = structlog.get_logger(__name__)
 
@@ -36,25 +36,26 @@ class Rim:
             # Nothing was done, and nobody is there to read it; the server wants an answer.
             answer = Response(status_code=400)
         except Exception as fault:  # noqa: BLE001 - the one place where all of them end
-            answer = _answer_to(
-                fault, self._refuse_at.get(one_spelling(scope["path"]), camel.refuse)
-            )
+            refuse = self._refuse_at.get(one_spelling(scope["path"]), camel.refuse)
+            answer = _answer_to(fault, scope, refuse)
         await answer(scope, receive, send)
 
 
-def _answer_to(fault: Exception, refuse: Refuse) -> Response:
-    instance = new_instance()
+def _answer_to(fault: Exception, scope: Scope, refuse: Refuse) -> Response:
+    if isinstance(fault, PathUnknown):
+        return refuse(fault, at=Occurrence(NO_PATH, trace_id=None))
     if isinstance(fault, Refusal):
-        return refuse(fault, instance=instance)
+        return refuse(fault, at=occurrence(scope, trace_id=None))
+    trace_id = new_trace_id()
     # Nobody reading the log is no reason to leave the client without an answer.
     with suppress(OSError, ValueError):
         log.error(
             "internal fault",
             error=type(fault).__qualname__,
-            instance=instance,
+            trace_id=trace_id,
             traceback="".join(_frames(fault)),
         )
-    return refuse(InternalFault(), instance=instance)
+    return refuse(InternalFault(), at=occurrence(scope, trace_id=trace_id))
 
 
 def _frames(fault: BaseException) -> list[str]:

@@ -36,7 +36,7 @@ class StandardEndpoint:
             with naming(client):
                 return await self._serve(request, form, client)
         except Refusal as refusal:
-            return refused(refusal, dialect=spelling, audit=self._audit, peer=peer)
+            return refused(refusal, request, dialect=spelling, audit=self._audit, peer=peer)
 
 
 def shown_token(form: StandardForm) -> str:

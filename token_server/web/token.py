@@ -43,7 +43,7 @@ class TokenEndpoint:
                 return camel.render(await self._pair(fields, peer))
             return await self._granted(request, fields, peer)
         except Refusal as refusal:
-            return refused(refusal, dialect=spelling, audit=self._audit, peer=peer)
+            return refused(refusal, request, dialect=spelling, audit=self._audit, peer=peer)
 
     def _pair(self, fields: Fields, peer: str) -> Awaitable[TokenPair]:
         match camel.DIALECT.parse(fields):

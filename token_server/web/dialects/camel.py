@@ -8,13 +8,14 @@ from starlette.responses import Response
 from token_server.tokens.model import TokenPair
 from token_server.tokens.refusals import Refusal
 from token_server.web.dialects import form
-from token_server.web.dialects.dialect import Dialect
+from token_server.web.dialects.dialect import Dialect, Occurrence
 from token_server.web.dialects.refusal_table import (
     TITLES,
     description_of,
     headers_of,
     row_of,
     rows,
+    trace_id_of,
 )
 from token_server.web.wire import json_answer
 
@@ -43,7 +44,7 @@ def render(pair: TokenPair) -> Response:
     )
 
 
-def refuse(refusal: Refusal, *, instance: str) -> Response:
+def refuse(refusal: Refusal, *, at: Occurrence) -> Response:
     """A problem of RFC 9457, then what readers of the three other kinds look for."""
     row = row_of(refusal, REFUSALS)
     description = description_of(refusal, row)
@@ -57,11 +58,12 @@ def refuse(refusal: Refusal, *, instance: str) -> Response:
             "title": TITLES[row.status],
             "status": row.status,
             "detail": description,
-            "instance": instance,
+            "instance": at.path,
             "errorCode": row.error_code,
             "message": description,
             "error": row.error,
             "error_description": description,
+            **trace_id_of(at),
         },
         media_type=PROBLEM,
         headers=headers,

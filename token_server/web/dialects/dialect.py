@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from starlette.responses import Response
 
@@ -29,9 +29,21 @@ class LogInRequest(Undisclosed, frozen=True, kw_only=True):
 TokenRequest = RefreshRequest | LogInRequest
 
 
+class Occurrence(NamedTuple):
+    """Which request was refused, as a problem reports it (RFC 9457 §3.1.5)."""
+
+    path: str
+    """A path that is served, or NO_PATH: what was sent could hold a secret."""
+    trace_id: str | None
+    """The id that the answer and the log share; None: the log has no line for it."""
+
+
+NO_PATH = "about:blank"
+
+
 class Refuse(Protocol):
-    def __call__(self, refusal: Refusal, *, instance: str) -> Response:
-        """Say no. `instance` names this one refusal, for the caller and the audit log alike."""
+    def __call__(self, refusal: Refusal, *, at: Occurrence) -> Response:
+        """Write a refusal in this dialect."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,6 @@ every member that clients send; what nobody knows is ignored.
 
 from collections.abc import Mapping
 from datetime import datetime
-from email.utils import format_datetime
 
 from token_server.tokens.model import Session
 from token_server.tokens.moments import to_seconds, to_text
@@ -51,9 +50,9 @@ def timestamp(moment: datetime) -> str:
     return f"{to_text(moment)}0Z"
 
 
-def http_date(moment: datetime) -> str:
-    """The date of RFC 1123 that classic ASP.NET clients read, whatever our locale."""
-    return format_datetime(moment.replace(microsecond=0), usegmt=True)
+def timestamp_in_seconds(moment: datetime) -> str:
+    """UTC in RFC 3339 with whole seconds: clients of `.issued` fail on an HTTP date."""
+    return f"{to_text(moment).partition('.')[0]}Z"
 
 
 def refresh_request(form: Mapping[str, str]) -> RefreshRequest:

@@ -29,6 +29,7 @@ from token_server.tokens.refusals import (
 from token_server.web.dialects.camel import CHALLENGE
 from token_server.web.dialects.dialect import (
     LogInRequest,
+    Occurrence,
     Paths,
     ProfileDialect,
     RefreshRequest,
@@ -117,7 +118,7 @@ def user_of(profile: Profile) -> dict[str, object]:
     return {**USER, **known_of(profile), "rank": rank}
 
 
-def refuse(refusal: Refusal, *, instance: str) -> Response:  # noqa: ARG001 - no member for it
+def refuse(refusal: Refusal, *, at: Occurrence) -> Response:  # noqa: ARG001 - no member for it
     """One message; where members are at fault, `errors` names each."""
     status, message = row_of(refusal, REFUSALS)
     body: dict[str, object] = {"message": message}

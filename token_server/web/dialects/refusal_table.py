@@ -35,6 +35,7 @@ from token_server.tokens.refusals import (
     TokenRefused,
     TooManyAttempts,
 )
+from token_server.web.dialects.dialect import Occurrence
 
 INVALID_REQUEST = InvalidRequestError.error
 INVALID_GRANT = InvalidGrantError.error
@@ -113,6 +114,11 @@ def headers_of(refusal: Refusal) -> dict[str, str]:
             return {"Allow": allowed}
         case _:
             return {}
+
+
+def trace_id_of(at: Occurrence) -> dict[str, str]:
+    """The last member of a problem."""
+    return {"traceId": at.trace_id} if at.trace_id else {}
 
 
 def _row(status: int, error_code: str, error: str, description: str) -> Row:

@@ -5,6 +5,7 @@ POST /v1/auth/login             {"email":"…","password":"…"}
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from starlette.responses import Response
 
@@ -30,13 +31,14 @@ from token_server.tokens.refusals import (
 from token_server.web.dialects.camel import CHALLENGE, PROBLEM
 from token_server.web.dialects.dialect import (
     LogInRequest,
+    Occurrence,
     Paths,
     ProfileDialect,
     RefreshRequest,
     Refuse,
 )
 from token_server.web.dialects.profile_document import identity_of, known_of, timestamp
-from token_server.web.dialects.refusal_table import TITLES, headers_of, row_of
+from token_server.web.dialects.refusal_table import TITLES, headers_of, row_of, trace_id_of
 from token_server.web.dialects.texts import required_texts
 from token_server.web.wire import (
     FORM,
@@ -53,19 +55,34 @@ HEADER = "x-refresh-token"
 _ALSO_SENT = {"refreshtoken"}
 _UNAUTHORIZED, _VALIDATION_ERROR = "unauthorized", "validation_error"
 
-REFUSALS: Mapping[type[Refusal], tuple[int, str, str]] = {
-    RequestRefused: (400, _VALIDATION_ERROR, "The request is not understood."),
-    BodyTooLarge: (413, _VALIDATION_ERROR, "The body is larger than 65536 bytes."),
-    MediaTypeUnsupported: (415, _VALIDATION_ERROR, "The body must be application/json."),
-    MethodNotAllowed: (405, "method_not_allowed", "This path does not serve this method."),
-    PathUnknown: (404, "not_found", "There is nothing at this path."),
-    TokenMissing: (401, _UNAUTHORIZED, "No token provided"),
-    TokenRefused: (401, _UNAUTHORIZED, "Invalid token"),
-    ClientRefused: (401, _UNAUTHORIZED, "Invalid client"),
-    LoginRefused: (401, _UNAUTHORIZED, "Invalid credentials"),
-    TooManyAttempts: (429, "too_many_requests", "Too many attempts"),
-    TemporarilyUnavailable: (503, "service_unavailable", "Service unavailable"),
-    InternalFault: (500, "internal_server_error", "Internal server error"),
+
+class Row(NamedTuple):
+    """One refusal on the wire."""
+
+    status: int
+    code: str
+    detail: str
+    title: str = ""
+    """The status's own phrase, where this is empty."""
+
+
+REFUSALS: Mapping[type[Refusal], Row] = {
+    RequestRefused: Row(400, _VALIDATION_ERROR, "The request is not understood."),
+    BodyTooLarge: Row(413, _VALIDATION_ERROR, "The body is larger than 65536 bytes."),
+    MediaTypeUnsupported: Row(415, _VALIDATION_ERROR, "The body must be application/json."),
+    MethodNotAllowed: Row(405, "method_not_allowed", "This path does not serve this method."),
+    PathUnknown: Row(404, "not_found", "There is nothing at this path."),
+    TokenMissing: Row(
+        401, _UNAUTHORIZED, "The x-refresh-token header is missing", "No token provided"
+    ),
+    TokenRefused: Row(401, _UNAUTHORIZED, "The token you provided is invalid", "Invalid token"),
+    ClientRefused: Row(401, _UNAUTHORIZED, "The client you provided is invalid", "Invalid client"),
+    LoginRefused: Row(
+        401, _UNAUTHORIZED, "The email or the password is wrong", "Invalid credentials"
+    ),
+    TooManyAttempts: Row(429, "too_many_requests", "Too many attempts"),
+    TemporarilyUnavailable: Row(503, "service_unavailable", "Service unavailable"),
+    InternalFault: Row(500, "internal_server_error", "Internal server error"),
 }
 
 
@@ -106,8 +123,8 @@ def claims(profile: Profile) -> dict[str, object]:
 def refusing(clock: Clock) -> Refuse:
     """Problems of RFC 9457 with a code, and the moment they were written at."""
 
-    def refuse(refusal: Refusal, *, instance: str) -> Response:
-        status, code, detail = row_of(refusal, REFUSALS)
+    def refuse(refusal: Refusal, *, at: Occurrence) -> Response:
+        status, code, detail, title = row_of(refusal, REFUSALS)
         headers = headers_of(refusal)
         if status == 401:  # noqa: PLR2004 - RFC 9110 §15.5.2: a 401 MUST carry a challenge
             headers["WWW-Authenticate"] = CHALLENGE
@@ -115,12 +132,13 @@ def refusing(clock: Clock) -> Refuse:
             status,
             {
                 "type": "about:blank",
-                "title": TITLES[status],
+                "title": title or TITLES[status],
                 "status": status,
                 "code": code,
                 "detail": refusal.fault if isinstance(refusal, RequestMalformed) else detail,
-                "instance": instance,
+                "instance": at.path,
                 "timestamp": timestamp(clock()),
+                **trace_id_of(at),
             },
             media_type=PROBLEM,
             headers=headers,

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from token_server.tokens.model import IssuedAccessToken, TokenPair
 from token_server.tokens.refusals import ClientRefused, Refusal, TokenRefused
 from token_server.web.dialects import form
-from token_server.web.dialects.dialect import Spelling
+from token_server.web.dialects.dialect import Occurrence, Spelling
 from token_server.web.dialects.refusal_table import (
     INVALID_REQUEST,
     TITLES,
@@ -83,7 +83,7 @@ def render_alone(issued: IssuedAccessToken, *, token_type: str | None = None) ->
     )
 
 
-def refuse(refusal: Refusal, *, instance: str, table: Rows = REFUSALS) -> Response:  # noqa: ARG001 - no member for it
+def refuse(refusal: Refusal, *, at: Occurrence, table: Rows = REFUSALS) -> Response:  # noqa: ARG001 - no member for it
     """RFC 6749 §5.2's members first; some clients of this spelling fail without the others."""
     row = row_of(refusal, table)
     description = description_of(refusal, row)
@@ -111,7 +111,10 @@ def _scope(scope: str | None) -> Mapping[str, str]:
 
 
 def _dates(issued_at: datetime, expires_at: datetime) -> Mapping[str, str]:
-    return {".issued": form.http_date(issued_at), ".expires": form.http_date(expires_at)}
+    return {
+        ".issued": form.timestamp_in_seconds(issued_at),
+        ".expires": form.timestamp_in_seconds(expires_at),
+    }
 
 
 SPELLING = Spelling(name="form", spelling="rfc6749", refuse=refuse)

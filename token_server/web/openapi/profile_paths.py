@@ -117,7 +117,7 @@ def _json_refusals(kinds: tuple[type[Refusal], ...]) -> Answers:
 
 def _header_refusals(kinds: tuple[type[Refusal], ...]) -> Answers:
     def words(kind: type[Refusal]) -> tuple[int, str]:
-        status, code, detail = row_at(kind, request_header.REFUSALS)
+        status, code, detail, _ = row_at(kind, request_header.REFUSALS)
         detail = _OWN_WORDS if issubclass(kind, RequestMalformed) else detail
         return status, f"`{code}`: {detail}"
 

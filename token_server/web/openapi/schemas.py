@@ -8,7 +8,9 @@ from token_server.web.openapi.parts import Part, members, ref, text
 _SEVEN_DIGITS = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z$"
 _SIX_DIGITS = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"
 _MOMENT = text(pattern=_SEVEN_DIGITS)
-_INSTANCE = text("Names this one refusal, here and in the operator's audit log.", format="uri")
+_PATH = text("The path of the request.", format="uri-reference")
+_TRACE_ID = text("Names this one refusal, here and in the operator's log.")
+_SECOND = text(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
 _STATUS: Part = {"type": "integer"}
 _SECONDS: Part = {"type": "integer", "minimum": 0}
 
@@ -70,7 +72,7 @@ def _access_token_alone() -> dict[str, Part]:
 
 
 def _moments() -> dict[str, Part]:
-    return {"accessTokenExpiresAt": _MOMENT, ".issued": text(), ".expires": text()}
+    return {"accessTokenExpiresAt": _MOMENT, ".issued": _SECOND, ".expires": _SECOND}
 
 
 def _standard_refusal() -> Part:
@@ -137,11 +139,12 @@ def of_request_header() -> dict[str, Part]:
                 "type": {"const": "about:blank"},
                 "title": text(),
                 "status": _STATUS,
-                "code": _one_of(code for _, code, _ in request_header.REFUSALS.values()),
+                "code": _one_of(row.code for row in request_header.REFUSALS.values()),
                 "detail": text(),
-                "instance": _INSTANCE,
+                "instance": _PATH,
                 "timestamp": text(pattern=_SIX_DIGITS),
-            }
+            },
+            traceId=_TRACE_ID,
         ),
     }
 
@@ -154,12 +157,13 @@ def _problem() -> Part:
             "title": text(),
             "status": _STATUS,
             "detail": text(),
-            "instance": _INSTANCE,
+            "instance": _PATH,
             "errorCode": _one_of(row.error_code for row in rows),
             "message": text(),
             "error": _one_of(row.error for row in rows),
             "error_description": text(),
-        }
+        },
+        traceId=_TRACE_ID,
     )
 
 
