@@ -1,0 +1,157 @@
+"""One connection: its requests, the answers that it owes, and how long it may wait."""
+
+import asyncio
+from enum import Enum, auto
+from http import HTTPStatus
+from typing import Any
+
+from uvicorn._types import ASGI3Application
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from token_server.web.answering import Cycle, farewell, overloaded
+from token_server.web.overload import Crowd
+from token_server.web.patience import Patience
+
+ANSWERED_ALWAYS = (b"/livez", b"/readyz", b"/.well-known/")
+
+
+class Stage(Enum):
+    """How much of a request has been read."""
+
+    IDLE = auto()
+    HEAD = auto()
+    BODY = auto()
+
+
+class Connection(HttpToolsProtocol):
+    """The part of a connection that does not parse; `Hardened` reads the requests."""
+
+    MAX_AT_ONCE = 256
+    """Of a worker. Each takes most of a millisecond: the last waits for a quarter of a second."""
+    RECEIVE_SECONDS = 5.0
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._stage = Stage.IDLE
+        self._is_turned_away = False
+        self._turned_away_method, self._is_kept = b"", True
+        self._idle = Patience(
+            self.loop, seconds=self.timeout_keep_alive, on_end=self.timeout_keep_alive_handler
+        )
+        self._receiving = Patience(
+            self.loop, seconds=self.RECEIVE_SECONDS, on_end=self._on_half_received
+        )
+        self._crowd = Crowd.of(server_state)
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._receiving.begin()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._receiving.forget()
+        self._idle.forget()
+        self._crowd.held_up.discard(self)
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._note_who_waits()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._note_who_waits()
+
+    def on_response_complete(self) -> None:
+        """As HttpToolsProtocol, but without a timer for each request."""
+        self._crowd.leave()
+        self.server_state.total_requests += 1
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            if self.pipeline:
+                self._start_asgi_task(*self.pipeline.pop())
+            else:
+                self._idle.begin()
+        self._note_who_waits()
+
+    def _has_too_much_to_do(self) -> bool:
+        """Whether this one would wait for too long; its health and keys it tells all the same."""
+        return (
+            self._crowd.has(self.MAX_AT_ONCE)
+            and not self.url.startswith(ANSWERED_ALWAYS)
+            and (self.cycle is None or self.cycle.response_complete)  # type: ignore[redundant-expr]
+            and not self.expect_100_continue
+        )
+
+    def _note_who_waits(self) -> None:
+        """Who sends half a body, or reads no answers, takes nobody's place: it costs no time."""
+        is_unheard = self._stage is Stage.BODY and not self.pipeline
+        runs = self.cycle is not None and (self.pipeline or not self.cycle.response_complete)  # type: ignore[redundant-expr]
+        if runs and (is_unheard or self.flow.write_paused) and not self.transport.is_closing():
+            self._crowd.held_up.add(self)
+        else:
+            self._crowd.held_up.discard(self)
+
+    def _turn_away(self) -> None:
+        self._is_turned_away = False
+        self._crowd.turned_away("too_many_at_once")
+        if self.flow.write_paused:
+            self.transport.abort()  # Who asks on, and reads no answer, would fill our memory.
+            return
+        self.transport.write(overloaded(self._turned_away_method))
+        if not self._is_kept:
+            self.transport.close()
+        self.on_response_complete()
+
+    def _begin(self, app: ASGI3Application) -> None:
+        """As HttpToolsProtocol, but the cycle is ours."""
+        before = self.cycle
+        self.cycle = Cycle(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=self.scope["http_version"] != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if before is None or before.response_complete:  # type: ignore[redundant-expr]
+            self._start_asgi_task(self.cycle, app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, app))
+
+    def _reject(self, status: HTTPStatus) -> None:
+        """Answer and close, but never in the place of an answer owed to an earlier request."""
+        self._receiving.stop()
+        is_begun = self._stage is Stage.BODY and not self._is_turned_away
+        is_owed = self.cycle is not None and not self.cycle.response_complete  # type: ignore[redundant-expr]
+        if is_owed and not is_begun:
+            self.cycle.keep_alive = False
+            return
+        if self.flow.write_paused:
+            self.transport.abort()  # Who reads no answer would keep its task, and a place with it.
+            return
+        if not is_begun or not (self.cycle.response_started or self.pipeline):
+            if is_begun:
+                # The app may speak once more before it is told that the connection is gone.
+                self.cycle.disconnected = True
+            self.transport.write(farewell(status, self.server_state.default_headers))
+        self.transport.close()
+
+    def _on_half_received(self) -> None:
+        if self.flow.read_paused:
+            self._receiving.begin()  # It was us who did not read.
+        else:
+            self.transport.abort()
