@@ -117,12 +117,17 @@ async def test_where_no_scope_is_asked_for_it_is_what_both_have(book: RuleBook) 
     assert issued.scope == "invoices:read"
 
 
-async def test_an_anonymous_sessions_token_may_be_exchanged_for_one_without_scope(
+async def test_a_token_without_scope_is_exchanged_for_one_that_allows_nothing(
     book: RuleBook,
 ) -> None:
+    """Of a client that has a scope; without one, what it gets is unrestricted as before."""
     pair = await book.issue()
     issued = await book.rules.exchange(BILLING, pair.access_token, NOTHING)
-    assert issued.scope is None
+    assert issued.scope == claims_of(issued.access_token)["scope"] == ""
+    again = await book.rules.exchange(BILLING, issued.access_token, NOTHING)
+    assert claims_of(again.access_token)["scope"] == ""
+    unlimited = await book.rules.exchange(READER, pair.access_token, NOTHING)
+    assert unlimited.scope is None
     with pytest.raises(ScopeRefused):
         await book.rules.exchange(BILLING, pair.access_token, Asked(scope="invoices:read"))
 

@@ -9,6 +9,7 @@ from support.ledger import pair
 from support.web_room import WebRoom
 
 from token_server.tokens.clients import NOTHING_MORE, Asked, AuthMethod, Grant
+from token_server.tokens.refusals import ScopeRefused
 from token_server.web.repeats import MOST_REFUSALS
 
 pytestmark = pytest.mark.anyio
@@ -252,4 +253,16 @@ def test_a_client_is_narrowed_and_never_widened() -> None:
     wide = client("c", AuthMethod.BASIC, scope="a b")
     assert wide.limited_to(None).scope == ("a", "b")
     assert wide.limited_to("b c").scope == ("b",)
-    assert wide.limited_to("c").scope == ()
+    nothing = client("d", AuthMethod.BASIC)
+    assert nothing.limited_to("").scope == ()
+    for client_, scope in ((wide, "c"), (wide, ""), (nothing, "a")):
+        with pytest.raises(ScopeRefused):
+            client_.limited_to(scope)
+
+
+async def test_an_issuer_and_a_client_without_a_common_scope_begin_no_session(
+    room: WebRoom,
+) -> None:
+    body = f"grant_type={Grant.JWT_BEARER}&assertion=alice+profile"
+    assert error_of(await room.token(body, **basic("billing"))) == (400, "invalid_scope")
+    assert room.ledger.calls == []

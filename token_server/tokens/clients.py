@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Self
 
 from token_server.tokens.model import ClientId, Policy
+from token_server.tokens.refusals import ScopeRefused
 
 
 class AuthMethod(StrEnum):
@@ -61,13 +62,26 @@ class Client:
     on_reuse: OnReuse
     introspects_any: bool
     """Whether it may know about tokens that are not its own."""
+    names_scope: bool = False
+    """Whether its registration has a scope, an empty one included."""
+
+    @property
+    def has_scope(self) -> bool:
+        """Whether its tokens always say a scope: a token without one is unrestricted."""
+        return self.names_scope or bool(self.scope)
 
     def limited_to(self, scope: str | None) -> Self:
-        """The same client, where whoever vouches for a subject allows no more than this."""
+        """Return the same client with no more than the scope of an issuer; None: any scope.
+
+        Raises: ScopeRefused, if there is a scope on either side and nothing in common.
+        """
         if scope is None:
             return self
-        allowed = scope.split(" ")
-        return replace(self, scope=tuple(name for name in self.scope if name in allowed))
+        allowed = scope.split()
+        common = tuple(name for name in self.scope if name in allowed)
+        if not common and (allowed or self.scope):
+            raise ScopeRefused
+        return replace(self, scope=common)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

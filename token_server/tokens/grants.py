@@ -30,7 +30,8 @@ class GrantRules(InspectionRules):
         Raises: ScopeRefused, TargetRefused, TemporarilyUnavailable.
         """
         now = self._clock()
-        scope = written(names_asked(client, asked) or client.scope)
+        names = names_asked(client, asked) or client.scope
+        scope = written(names, has_scope=client.has_scope)
         on = terms(client, asked, scope=scope, about={})
         token = self._new(client, on, Subject(client.client_id), now)
         issued = await self._alone(token, now)
@@ -113,8 +114,12 @@ def _for_no_more(of: AccessToken, client: Client, asked: Asked) -> Asked:
 
 
 def _narrowed(of: AccessToken, client: Client, names: tuple[str, ...]) -> str | None:
-    """What is asked for, else all that both have. Raises: ScopeRefused."""
+    """Return what is asked for, else all that both have.
+
+    Raises: ScopeRefused, also if the subject token has a scope and both have nothing in common.
+    """
     available = still_allowed(of.scope, client)
     if not set(names) <= set(available) or (of.scope and not available):
         raise ScopeRefused
-    return written(names or available)
+    has_scope = client.has_scope or of.scope is not None
+    return written(names or available, has_scope=has_scope)

@@ -24,7 +24,7 @@ from token_server.tokens.refusals import (
     TokenRevoked,
 )
 from token_server.tokens.steps import Steps, concerning, ids_of_access_token
-from token_server.tokens.terms import REFRESH
+from token_server.tokens.terms import REFRESH, scope_within
 
 _MEMBERS = (
     *("scope", "client_id", "username", "token_type", "exp", "iat", "nbf"),
@@ -132,7 +132,7 @@ class InspectionRules(Steps):
         issued_at = to_seconds(session.issued_at)
         return _members(
             {
-                "scope": session.scope,
+                "scope": scope_within(session.scope, client=client, names=()),
                 "client_id": session.client_id,
                 "username": session.subject,
                 "exp": to_seconds(session.refresh_token_expires_at),

@@ -81,7 +81,8 @@ class SessionRules(Steps):
         Raises: AccountDisabled, ScopeRefused, TargetRefused, TemporarilyUnavailable.
         """
         now, policy = self._clock(), self._policy_for(client)
-        scope = written(names_asked(client, asked) or (client.scope if client else ()))
+        names = names_asked(client, asked)
+        scope = written(names or client.scope, has_scope=client.has_scope) if client else None
         about = await claims_about(subject) if claims_about else {}
         on = terms(client, asked, scope=scope, about=about)
         if client and client.reusable is not None:

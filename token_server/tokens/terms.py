@@ -86,15 +86,20 @@ def names_asked(client: Client | None, asked: Asked) -> tuple[str, ...]:
 def scope_within(
     granted: str | None, *, client: Client | None, names: tuple[str, ...]
 ) -> str | None:
-    """What is asked for, else all of what was granted that the client may still have."""
+    """Return what is asked for, else all of what was granted that the client may still have.
+
+    A scope of which nothing is left is "", never None: a token without a scope is unrestricted.
+    """
     if client is None:
         return None
-    return written(names or still_allowed(granted, client))
+    has_scope = client.has_scope or bool(granted)
+    return written(names or still_allowed(granted, client), has_scope=has_scope)
 
 
 def still_allowed(granted: str | None, client: Client) -> tuple[str, ...]:
     return tuple(name for name in (granted or "").split() if name in client.scope)
 
 
-def written(names: tuple[str, ...]) -> str | None:
-    return " ".join(names) or None
+def written(names: tuple[str, ...], *, has_scope: bool) -> str | None:
+    """Return a scope as tokens say it; None is no restriction, and "" allows nothing."""
+    return " ".join(names) if names or has_scope else None

@@ -73,6 +73,7 @@ def read_client(table: Table, defaults: Policy) -> RegisteredClient | None:
         on_reuse=on_reuse,
         introspects_any=table.take("introspect", choice(_Introspects), _Introspects.OWN)
         is _Introspects.ANY,
+        names_scope="scope" in table,
     )
     table.refuse_the_rest()
     if method:

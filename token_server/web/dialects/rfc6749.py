@@ -107,7 +107,7 @@ def refuse(refusal: Refusal, *, at: Occurrence, table: Rows = REFUSALS) -> Respo
 
 def _scope(scope: str | None) -> Mapping[str, str]:
     # RFC 6749 §5.1: required where it is not what was asked for, allowed everywhere.
-    return {"scope": scope} if scope else {}
+    return {} if scope is None else {"scope": scope}
 
 
 def _dates(issued_at: datetime, expires_at: datetime) -> Mapping[str, str]:
