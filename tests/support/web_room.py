@@ -89,6 +89,7 @@ class WebRoom:
     verifiers: VerifiersSeen = field(default_factory=VerifiersSeen)
     clients: ClientDesk = field(default_factory=ClientDesk)
     profiles: KnownProfiles = field(default_factory=KnownProfiles)
+    issuer: str = "http://issuer.test"
     dialects: tuple[str, ...] = ("form", "json", "header")
     cors_origins: tuple[str, ...] = ()
     unready: Refusal | None = None
@@ -101,7 +102,7 @@ class WebRoom:
             clients=self.clients,
             authentication=self.clients.authenticate,
             assertions=self.clients.assertions,
-            issuer="http://issuer.test",
+            issuer=self.issuer,
             audit=AuditLog(self.audit_lines, clock=self.clock),
             jwk_set=PublishedKeys(),
             verifiers=self.verifiers,

@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 
 import pytest
+from starlette.requests import Request
 from support.client_desk import BILLING, PHONE, READER, ClientDesk, client
 from support.web_room import WebRoom
 
 from token_server.problems import Problem
 from token_server.tokens.clients import AuthMethod, Client, Grant
-from token_server.web.metadata import check, document, paths_of
+from token_server.web.metadata import OPENID, RFC_8414, MetadataEndpoint, check, document, paths_of
 
 ISSUER = "https://tokens.example"
-PATH = "/.well-known/oauth-authorization-server"
+PATH = RFC_8414
+AUTHORIZE = "/api/oauth2/authorize"
 PORTAL = client("portal", AuthMethod.PRIVATE_KEY_JWT, Grant.JWT_BEARER, scope="profile")
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "EdDSA"]
 
@@ -26,9 +28,10 @@ def listed(described: Mapping[str, object], name: str) -> set[object]:
 def test_without_clients_it_names_what_everybody_may_use() -> None:
     assert document(ISSUER, None) == {
         "issuer": ISSUER,
+        "authorization_endpoint": f"{ISSUER}{AUTHORIZE}",
         "token_endpoint": f"{ISSUER}/api/oauth2/token",
         "jwks_uri": f"{ISSUER}/.well-known/jwks.json",
-        "response_types_supported": [],
+        "response_types_supported": ["none"],
         "grant_types_supported": ["refresh_token", "password"],
         "token_endpoint_auth_methods_supported": ["none"],
         "revocation_endpoint": f"{ISSUER}/api/oauth2/revoke",
@@ -65,9 +68,11 @@ def test_it_names_what_some_client_may_use_and_no_more(
     check(described)
 
 
-def test_the_scopes_are_those_that_some_client_may_ask_for() -> None:
-    scopes = document(ISSUER, [BILLING, PORTAL])["scopes_supported"]
-    assert scopes == ["invoices:read", "invoices:write", "profile"]
+def test_it_names_no_scope_of_any_client() -> None:
+    described = document(ISSUER, [BILLING, PORTAL])
+    assert "scopes_supported" not in described
+    for registered in (BILLING, PORTAL):
+        assert not any(name in str(described) for name in registered.scope)
 
 
 @pytest.mark.parametrize(
@@ -86,10 +91,62 @@ def test_what_rfc_8414_forbids_stops_the_start(broken: dict[str, object]) -> Non
         check(document(ISSUER, None) | broken)
 
 
-def test_an_issuers_path_goes_behind_the_well_known_one() -> None:
-    """RFC 8414 §3.1; the plain path is served as well, behind a proxy that strips the other."""
-    assert paths_of(ISSUER) == [PATH]
-    assert paths_of(f"{ISSUER}/tenant") == [PATH, f"{PATH}/tenant"]
+@pytest.mark.parametrize("well_known", [RFC_8414, OPENID])
+def test_an_issuers_path_goes_behind_the_well_known_one_or_before_it(well_known: str) -> None:
+    """RFC 8414 §3.1, OpenID Connect Discovery 1.0 §4; and plain, for a proxy that strips it."""
+    assert paths_of(ISSUER, well_known) == [well_known]
+    of_tenant = [well_known, f"{well_known}/a/b", f"/a/b{well_known}"]
+    assert paths_of(f"{ISSUER}/a/b", well_known) == of_tenant
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("well_known", [RFC_8414, OPENID])
+async def test_an_issuer_with_a_path_is_found_by_both_rules(well_known: str) -> None:
+    room = WebRoom(issuer="https://tokens.example/tenant")
+    for path in (f"{well_known}/tenant", f"/tenant{well_known}", well_known):
+        answer = await room.client.get(path)
+        assert answer.json()["issuer"] == "https://tokens.example/tenant"
+        assert answer.json()["token_endpoint"].startswith(answer.json()["issuer"])
+
+
+@pytest.mark.anyio
+async def test_verifiers_of_openid_find_the_same_document_and_their_two_members() -> None:
+    room = WebRoom(clients=ClientDesk([BILLING], is_there=True))
+    described, openid = [(await room.client.get(path)).json() for path in (RFC_8414, OPENID)]
+    assert openid == described | {
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS512"],
+    }
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_the_authorization_endpoint_never_redirects(method: str) -> None:
+    """RFC 6749 §4.1.2.1."""
+    there = "https://app.example/callback"
+    query = f"?response_type=code&client_id=billing&redirect_uri={there}&state=s"
+    room = WebRoom(clients=ClientDesk([BILLING], is_there=True))
+    answer = await room.client.request(method, AUTHORIZE + query)
+    assert (answer.status_code, answer.json()["error"]) == (400, "unsupported_response_type")
+    assert "location" not in answer.headers
+    assert there not in answer.text
+    # Every stranger can ask: a line for each would fill the log.
+    assert room.facts == []
+
+
+@pytest.mark.anyio
+async def test_the_document_is_made_once_for_each_set_of_clients() -> None:
+    class Registry(ClientDesk):
+        def all(self) -> tuple[Client, ...]:
+            return one_set[0]
+
+    one_set = [(BILLING,)]
+    endpoint = MetadataEndpoint(issuer=ISSUER, clients=Registry(is_there=True))
+    asked = Request({"type": "http", "method": "GET", "headers": []})
+    first = await endpoint(asked)
+    assert await endpoint(asked) is first
+    one_set[0] = (PORTAL,)
+    assert await endpoint(asked) is not first
 
 
 @pytest.mark.anyio

@@ -29,7 +29,8 @@ async def ask(room: WebRoom, path: str, body: str, **headers: str) -> httpx.Resp
 async def test_a_token_is_revoked_whatever_the_hint(hint: str, room: WebRoom) -> None:
     """RFC 7009 §2.1: it is only a hint."""
     answer = await ask(room, REVOKE, f"token=access.alice{hint}", **basic("billing"))
-    assert (answer.status_code, answer.content) == (200, b"")
+    assert (answer.status_code, answer.content) == (200, b"{}")
+    assert answer.headers["content-type"] == "application/json"
     assert room.ledger.revoked == ["access.alice"]
     [(_, who, _)] = room.ledger.calls
     assert who is BILLING

@@ -14,6 +14,7 @@ from uvicorn._types import ASGI3Application
 
 from token_server.process.accepting import Acceptor
 from token_server.process.tally import Seat
+from token_server.web.answering import EVERY_ANSWER
 from token_server.web.hardened import Hardened
 
 # Longer than common proxies keep an idle connection, so that they close first.
@@ -42,6 +43,8 @@ class HttpServer(uvicorn.Server):
                 proxy_headers=False,
                 server_header=False,
                 access_log=False,
+                # Part of heads that are made once, like the date (web/answering.py).
+                headers=[(name.decode(), value.decode()) for name, value in EVERY_ANSWER],
                 log_config=None,
                 workers=1,
                 # What one request says of itself is no matter to the next on its connection.

@@ -5,6 +5,7 @@
     │   ├── RequestMalformed          incomplete, repeated member, undecodable
     │   │   └── MembersRefused          those that are missing or no text, by name
     │   ├── GrantUnsupported
+    │   ├── ResponseTypeUnsupported   there is no authorization endpoint behind its path
     │   ├── BodyTooLarge
     │   ├── MediaTypeUnsupported
     │   ├── ScopeRefused              it goes beyond what may be asked for
@@ -77,6 +78,12 @@ class MembersRefused(RequestMalformed):
 
 class GrantUnsupported(RequestRefused):
     reason = "grant_unsupported"
+
+
+class ResponseTypeUnsupported(RequestRefused):
+    """RFC 6749 §4.1.2.1; every response type, because no authorization code is issued."""
+
+    reason = "response_type_unsupported"
 
 
 class GrantNotAllowed(RequestRefused):

@@ -157,4 +157,5 @@ class ClientRegistry(Protocol):
 
     def find(self, client_id: str) -> Client | None: ...
 
-    def all(self) -> Collection[Client]: ...
+    def all(self) -> Collection[Client]:
+        """Return the same object until a client changes."""

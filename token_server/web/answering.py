@@ -12,11 +12,14 @@ from token_server.tokens.refusals import Overloaded
 from token_server.web.dialects import camel
 from token_server.web.dialects.dialect import NO_PATH, Occurrence
 
+EVERY_ANSWER = ((b"x-content-type-options", b"nosniff"),)
+"""Header fields that every answer has (process/http_server.py adds them to all but one)."""
+
 
 def _in_full() -> bytes:
     # Written once, before any request: so it names none.
     refusal = camel.refuse(Overloaded(), at=Occurrence(NO_PATH, trace_id=None))
-    fields = [b"%b: %b\r\n" % each for each in refusal.raw_headers]
+    fields = [b"%b: %b\r\n" % each for each in (*EVERY_ANSWER, *refusal.raw_headers)]
     return b"".join([STATUS_LINE[503], *fields, b"\r\n", refusal.body])
 
 

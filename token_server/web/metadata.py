@@ -1,40 +1,73 @@
-"""The authorization server's metadata (RFC 8414): what is switched on, and may be used by whom."""
+"""The authorization server's metadata (RFC 8414), and the same document for verifiers (OIDC)."""
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
 
-from authlib.oauth2.rfc8414 import AuthorizationServerMetadata, get_well_known_url
+from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from starlette.requests import Request
 from starlette.responses import Response
 
 from token_server.problems import Problem
 from token_server.tokens.clients import ASSERTION_ALGORITHMS, AuthMethod, Client, Grant
+from token_server.tokens.refusals import ResponseTypeUnsupported
 from token_server.tokens.services import ClientRegistry
 from token_server.web.grants import ANONYMOUS
+from token_server.web.paths import one_spelling
 from token_server.web.well_known import is_known
 from token_server.web.wire import JSON
 
-WELL_KNOWN = "/.well-known/oauth-authorization-server"
+RFC_8414 = "/.well-known/oauth-authorization-server"
+OPENID = "/.well-known/openid-configuration"
+AUTHORIZE = "/api/oauth2/authorize"
 MAX_AGE = 300
-"""Seconds. A client registered since then may be told of by an old answer for as long."""
+"""Seconds. A new client or grant may be missing from a cached answer for as long."""
+# OpenID Connect Discovery 1.0 §3 requires both; there are no ID tokens, whatever the second says.
+OPENID_MEMBERS: Mapping[str, object] = {
+    "subject_types_supported": ["public"],
+    "id_token_signing_alg_values_supported": ["RS512"],
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answers:
+    """The answers about one set of clients."""
+
+    clients: Collection[Client] | None
+    etag: str
+    whole: Response
+    not_modified: Response
 
 
 class MetadataEndpoint:
-    """Made anew for each answer: the clients may have changed since the last."""
+    """Make the document once for each set of clients, and answer it until that changes."""
 
-    def __init__(self, *, issuer: str, clients: ClientRegistry) -> None:
-        """Raises: Problem, where Authlib finds that RFC 8414 forbids it."""
+    def __init__(
+        self, *, issuer: str, clients: ClientRegistry, more: Mapping[str, object] | None = None
+    ) -> None:
+        """Raises: Problem, where Authlib finds that RFC 8414 forbids the document."""
         self._issuer = issuer
         self._clients = clients
-        check(self.document())
+        self._more = more or {}
+        check(document(issuer, self._registered()))
+        self._answers = self._made(self._registered())
 
-    def document(self) -> dict[str, object]:
-        registered = self._clients.all() if self._clients.is_there else None
-        return document(self._issuer, registered)
+    def _registered(self) -> Collection[Client] | None:
+        return self._clients.all() if self._clients.is_there else None
 
     async def __call__(self, request: Request) -> Response:
-        body = json.dumps(self.document(), separators=(",", ":")).encode("ascii")
+        answers, registered = self._answers, self._registered()
+        if registered is not answers.clients:
+            answers = self._answers = self._made(registered)
+        if is_known(answers.etag, request.headers.getlist("if-none-match")):
+            return answers.not_modified
+        return answers.whole
+
+    def _made(self, registered: Collection[Client] | None) -> _Answers:
+        described = {**document(self._issuer, registered), **self._more}
+        body = json.dumps(described, separators=(",", ":")).encode("ascii")
         etag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
         headers = {
             "Cache-Control": f"public, max-age={MAX_AGE}",
@@ -42,15 +75,30 @@ class MetadataEndpoint:
             # Public: a client in a browser may read it wherever it comes from.
             "Access-Control-Allow-Origin": "*",
         }
-        if is_known(etag, request.headers.getlist("if-none-match")):
-            return Response(status_code=304, headers=headers)
-        return Response(body, headers=headers, media_type=JSON)
+        return _Answers(
+            clients=registered,
+            etag=etag,
+            whole=Response(body, headers=headers, media_type=JSON),
+            not_modified=Response(status_code=304, headers=headers),
+        )
 
 
-def paths_of(issuer: str) -> list[str]:
-    """RFC 8414 §3.1: an issuer's path goes behind the well-known one."""
-    inserted: str = get_well_known_url(issuer)
-    return sorted({WELL_KNOWN, inserted})
+def paths_of(issuer: str, well_known: str) -> list[str]:
+    """Return where readers look for a document of this issuer, the plain path first.
+
+    RFC 8414 §3.1 puts the issuer's path behind the well-known one, OpenID Connect Discovery 1.0
+    §4 before it. Readers of either document use either rule.
+    """
+    path = one_spelling(unquote(urlsplit(issuer).path)).rstrip("/")
+    return list(dict.fromkeys([well_known, well_known + path, path + well_known]))
+
+
+async def authorize(_request: Request) -> Response:
+    """Refuse every response type: MCP's SDKs read no metadata without this endpoint.
+
+    Never by a redirect (RFC 6749 §4.1.2.1): no redirection URI is registered.
+    """
+    raise ResponseTypeUnsupported
 
 
 def document(issuer: str, registered: Iterable[Client] | None) -> dict[str, object]:
@@ -60,10 +108,11 @@ def document(issuer: str, registered: Iterable[Client] | None) -> dict[str, obje
     grants = ANONYMOUS.union(*(client.grants for client in clients))
     described: dict[str, object] = {
         "issuer": issuer,
+        "authorization_endpoint": issuer + AUTHORIZE,
         "token_endpoint": f"{issuer}/api/oauth2/token",
         "jwks_uri": f"{issuer}/.well-known/jwks.json",
-        "scopes_supported": sorted({name for client in clients for name in client.scope}),
-        "response_types_supported": [],
+        # RFC 8414 §2 requires it, and §3.2 forbids an empty list.
+        "response_types_supported": ["none"],
         "grant_types_supported": [grant for grant in Grant if grant in grants],
         **_endpoint("token", methods),
         "revocation_endpoint": f"{issuer}/api/oauth2/revoke",
@@ -74,25 +123,16 @@ def document(issuer: str, registered: Iterable[Client] | None) -> dict[str, obje
         described |= _endpoint("introspection", methods - {AuthMethod.NONE})
         # RFC 9701 §7.
         described["introspection_signing_alg_values_supported"] = ["RS512"]
-    # RFC 8414 §3.2: claims with zero elements are left out. But §2 requires this one, and we
-    # have no authorization endpoint: it is there, and empty.
-    return {name: value for name, value in described.items() if value or name == _RESPONSE_TYPES}
+    # RFC 8414 §3.2: claims with zero elements are left out.
+    return {name: value for name, value in described.items() if value}
 
 
 def check(described: Mapping[str, object]) -> None:
     """Raises: Problem."""
     try:
-        _TokenServerMetadata(_as_over_tls(described)).validate()
+        AuthorizationServerMetadata(_as_over_tls(described)).validate()
     except ValueError as fault:
         raise Problem(f"the metadata would break RFC 8414: {fault}", hint="check ISSUER") from None
-
-
-_RESPONSE_TYPES = "response_types_supported"
-
-
-class _TokenServerMetadata(AuthorizationServerMetadata):
-    def validate_response_types_supported(self) -> None:
-        """None, where there is no authorization endpoint; Authlib wants at least one."""
 
 
 def _as_over_tls(described: Mapping[str, object]) -> dict[str, object]:

@@ -7,7 +7,7 @@ from token_server.tokens.clients import Client
 from token_server.tokens.services import Tokens
 from token_server.web.dialects.standard_form import StandardForm
 from token_server.web.standard import shown_token
-from token_server.web.wire import NO_STORE
+from token_server.web.wire import json_answer
 
 
 class Revoke:
@@ -18,5 +18,6 @@ class Revoke:
         self, _request: Request, form: StandardForm, client: Client | None
     ) -> Response:
         await self._tokens.revoke(shown_token(form), client=client)
-        # RFC 7009 §2.2: 200 for an unknown token too, and a client ignores the body.
-        return Response(headers=NO_STORE)
+        # RFC 7009 §2.2: 200 for an unknown token too, and a client ignores the body. simple-oauth2
+        # reads it all the same, and fails where it is no JSON.
+        return json_answer(200, {})

@@ -18,14 +18,22 @@ from token_server.tokens.services import (
 )
 from token_server.web.clients import Callers
 from token_server.web.cors import cors
-from token_server.web.dialects import json_body, request_header
+from token_server.web.dialects import json_body, request_header, rfc6749
 from token_server.web.dialects.dialect import Paths, ProfileDialect
 from token_server.web.exchange import Exchange
 from token_server.web.grants import Grants
 from token_server.web.health import Ready, live
 from token_server.web.introspect import Introspect
 from token_server.web.logout import LogOut
-from token_server.web.metadata import MetadataEndpoint, paths_of
+from token_server.web.metadata import (
+    AUTHORIZE,
+    OPENID,
+    OPENID_MEMBERS,
+    RFC_8414,
+    MetadataEndpoint,
+    authorize,
+    paths_of,
+)
 from token_server.web.openapi.document import document
 from token_server.web.openapi.public_paths import OPENAPI, PAGE
 from token_server.web.openapi.served import described_for_machines, described_for_people
@@ -74,6 +82,7 @@ def build_app(doors: Doors) -> ASGIApp:
     """The whole web room as one ASGI app; it owns no resource and has nothing to close."""
     paths = _profile_paths(doors)
     refuse_at = {path: one.refuse for path, methods in paths.items() for one in methods.values()}
+    refuse_at[AUTHORIZE] = rfc6749.refuse
     asked_by_browsers = {path: tuple(methods) for path, methods in paths.items()}
     if "form" in doors.dialects:
         asked_by_browsers |= _FORM_PATHS_OF_BROWSERS
@@ -115,7 +124,7 @@ def _described(doors: Doors) -> PathTable:
         issuer=doors.issuer,
         dialects=doors.dialects,
         with_clients=doors.clients.is_there,
-        metadata_at=paths_of(doors.issuer),
+        metadata_at=_metadata_paths(doors.issuer),
     )
     return {
         OPENAPI: Methods(GET=described_for_machines(described)),
@@ -131,7 +140,10 @@ def _form(doors: Doors, exchange: Exchange) -> PathTable:
     log_out = LogOut(tokens=doors.tokens, audit=doors.audit)
     revoke = StandardEndpoint(Revoke(doors.tokens), callers=callers, audit=doors.audit)
     introspect = StandardEndpoint(Introspect(doors.tokens), callers=callers, audit=doors.audit)
-    metadata = MetadataEndpoint(issuer=doors.issuer, clients=doors.clients)
+    metadata = {
+        RFC_8414: MetadataEndpoint(issuer=doors.issuer, clients=doors.clients),
+        OPENID: MetadataEndpoint(issuer=doors.issuer, clients=doors.clients, more=OPENID_MEMBERS),
+    }
     # Nobody could be told anything where nobody is registered.
     introspection = {"/api/oauth2/introspect": Methods(POST=introspect)}
     return {
@@ -139,7 +151,20 @@ def _form(doors: Doors, exchange: Exchange) -> PathTable:
         "/api/oauth2/logout": Methods(POST=log_out),
         "/api/oauth2/revoke": Methods(POST=revoke),
         **(introspection if doors.clients.is_there else {}),
-        **{path: Methods(GET=metadata) for path in paths_of(doors.issuer)},
+        AUTHORIZE: Methods(GET=authorize, POST=authorize),
+        **{
+            path: Methods(GET=metadata[well_known])
+            for path, well_known in _metadata_paths(doors.issuer).items()
+        },
+    }
+
+
+def _metadata_paths(issuer: str) -> dict[str, str]:
+    """Each path of the metadata, and which of the two documents is there."""
+    return {
+        path: well_known
+        for well_known in (RFC_8414, OPENID)
+        for path in paths_of(issuer, well_known)
     }
 
 

@@ -37,10 +37,11 @@ class LiveClients:
         self._rounds = Rounds(LOOKS_EVERY)
         self._text = b""
         self._registered: Registered = NOBODY
+        self._all: Collection[Client] = ()
         self._fault: Problem | None = None
         if path:
             self._text = read_text(path)
-            self._registered = read_clients(self._text, defaults, file=path)
+            self._use(read_clients(self._text, defaults, file=path))
         self._astray = Alarm(
             trouble="the clients file cannot be followed; the last good one stays in force",
             over="the clients file is good again",
@@ -55,7 +56,7 @@ class LiveClients:
         return registered.client if registered else None
 
     def all(self) -> Collection[Client]:
-        return [each.client for each in self._registered.clients.values()]
+        return self._all
 
     def registered(self, client_id: str) -> RegisteredClient | None:
         """A client with its credentials."""
@@ -99,13 +100,18 @@ class LiveClients:
                 break
         return text
 
+    def _use(self, registered: Registered) -> None:
+        self._registered = registered
+        self._all = tuple(each.client for each in registered.clients.values())
+
     async def _take(self, text: bytes, path: Path) -> None:
         try:
             read = await asyncio.to_thread(read_clients, text, self._defaults, file=path)
         except Problem as problem:
             self._fault = problem
             return
-        self._registered, self._fault = read, None
+        self._use(read)
+        self._fault = None
         log.info(
             "the clients file was read anew", clients=len(read.clients), issuers=len(read.issuers)
         )

@@ -12,6 +12,7 @@ from authlib.oauth2.rfc6749.errors import (
     InvalidScopeError,
     UnauthorizedClientError,
     UnsupportedGrantTypeError,
+    UnsupportedResponseTypeError,
 )
 
 from token_server.tokens.refusals import (
@@ -27,6 +28,7 @@ from token_server.tokens.refusals import (
     Refusal,
     RequestMalformed,
     RequestRefused,
+    ResponseTypeUnsupported,
     ScopeRefused,
     TargetRefused,
     TemporarilyUnavailable,
@@ -40,6 +42,7 @@ from token_server.web.dialects.dialect import Occurrence
 INVALID_REQUEST = InvalidRequestError.error
 INVALID_GRANT = InvalidGrantError.error
 UNSUPPORTED_GRANT_TYPE = UnsupportedGrantTypeError.error
+UNSUPPORTED_RESPONSE_TYPE = UnsupportedResponseTypeError.error
 UNAUTHORIZED_CLIENT = UnauthorizedClientError.error
 INVALID_CLIENT = InvalidClientError.error
 INVALID_SCOPE = InvalidScopeError.error
@@ -133,6 +136,9 @@ _COMMON_ROWS: Rows = {
     RequestRefused: _unexpected(400, "The request is not understood."),
     GrantUnsupported: _unexpected(
         400, "This grant type is not supported.", error=UNSUPPORTED_GRANT_TYPE
+    ),
+    ResponseTypeUnsupported: _unexpected(
+        400, "This server has no response types.", error=UNSUPPORTED_RESPONSE_TYPE
     ),
     GrantNotAllowed: _row(
         400, "AccessDenied", UNAUTHORIZED_CLIENT, "This client may not use this grant type."

@@ -11,6 +11,7 @@ from token_server.tokens.refusals import (
     MediaTypeUnsupported,
     Refusal,
     RequestMalformed,
+    ResponseTypeUnsupported,
     ScopeRefused,
     StoreUnavailable,
     TargetRefused,
@@ -21,6 +22,7 @@ from token_server.tokens.refusals import (
 )
 from token_server.web.dialects import camel, rfc6749
 from token_server.web.introspect import SIGNED
+from token_server.web.metadata import AUTHORIZE
 from token_server.web.openapi.parts import (
     NOT_THERE,
     Answers,
@@ -63,6 +65,7 @@ def paths(*, with_clients: bool) -> dict[str, Part]:
         },
         "/api/oauth2/revoke": {"post": _revoke(with_clients=with_clients)},
     }
+    described[AUTHORIZE] = {name: _authorize(name) for name in ("get", "post", "head")}
     if with_clients:
         described["/api/oauth2/introspect"] = {"post": _introspect()}
     return described
@@ -202,7 +205,7 @@ def _api_version() -> Part:
 
 def _revoke(*, with_clients: bool) -> Part:
     kinds = (*_OF_FORMS, *((ClientRefused,) if with_clients else ()))
-    done: Part = {"description": "Revoked, or never there.", "headers": never_stored()}
+    done = success("Revoked, or never there.", {"type": "object", "maxProperties": 0})
     return {
         "tags": ["standards"],
         "operationId": "revoke",
@@ -211,6 +214,17 @@ def _revoke(*, with_clients: bool) -> Part:
         **_security(with_clients=with_clients),
         "requestBody": _form(_shown_token(with_clients=with_clients)),
         "responses": merged({"200": done}, _standard(kinds)),
+    }
+
+
+def _authorize(method: str) -> Part:
+    return {
+        "tags": ["standards"],
+        "operationId": f"authorize{method.capitalize()}",
+        "summary": "Refused: there are no response types",
+        "description": "Clients that read no metadata without an authorization endpoint find"
+        " this one. It never redirects.",
+        "responses": _standard((ResponseTypeUnsupported, InternalFault)),
     }
 
 

@@ -41,8 +41,8 @@ def paths(metadata_at: Iterable[str]) -> dict[str, Part]:
     }
     for number, path in enumerate(metadata_at):
         described[path] = _read(
-            "metadata" + "Inserted" * number,
-            "Authorization server metadata (RFC 8414)",
+            f"metadata{number or ''}",
+            "Authorization server metadata (RFC 8414, OpenID Connect Discovery)",
             _kept("What is switched on.", JSON, ref("Metadata")),
         )
     return described

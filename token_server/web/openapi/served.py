@@ -23,7 +23,6 @@ class Described:
         told = {
             "Cache-Control": f"public, max-age={MAX_AGE}",
             "ETag": self._etag,
-            "X-Content-Type-Options": "nosniff",
             **headers,
         }
         self._whole = Response(body, headers=told, media_type=media_type)
