@@ -19,7 +19,78 @@ async def test_log_in_refresh_refresh_again_reuse_log_out(world: World) -> None:
     assert (await world.log_out(third["access_token"])).status_code == 204
     for dead in (first, pair_in(second), third):
         assert (await world.refresh(dead["refresh_token"])).status_code == 401
+    for dead in (first, pair_in(second)):
         assert (await world.log_out(dead["access_token"])).status_code == 401
+
+
+async def test_a_log_out_that_is_repeated_is_a_success(world: World) -> None:
+    """Its first answer may have been lost, or a 503 after the store had ended the session."""
+    first = await world.log_in()
+    second = pair_in(await world.refresh(first["refresh_token"]))
+    for _ in range(3):
+        assert (await world.log_out(second["access_token"])).status_code == 204
+    assert (await world.log_out(first["access_token"])).status_code == 401
+    deleted = await world.client.delete(
+        TOKEN, headers={"Authorization": f"Bearer {second['access_token']}"}
+    )
+    assert deleted.status_code == 204
+
+
+@pytest.mark.parametrize("how", ["operator", "reuse"])
+async def test_a_session_that_ended_otherwise_is_not_logged_out(world: World, how: str) -> None:
+    first = await world.log_in()
+    second = pair_in(await world.refresh(first["refresh_token"]))
+    third = pair_in(await world.refresh(second["refresh_token"]))
+    if how == "operator":
+        await world.accounts.disable(Subject("alice"))
+    else:
+        assert (await world.refresh(first["refresh_token"])).status_code == 401
+    for _ in range(2):
+        assert (await world.log_out(third["access_token"])).status_code == 401
+
+
+MOMENTS = {"before it began": {"hours": -2}, "after it expired": {"hours": 2}}
+
+
+@pytest.mark.parametrize("when", MOMENTS)
+@pytest.mark.parametrize("how", ["log out", "delete", "access token", "refresh token"])
+async def test_a_genuine_token_is_revoked_and_logged_out_whatever_its_times_say(
+    world: World, when: str, how: str
+) -> None:
+    """It may come from a server whose clock is ahead, and must not work an hour later."""
+    first = await world.log_in()
+    world.clock.move(**MOMENTS[when])
+    match how:
+        case "log out":
+            assert (await world.log_out(first["access_token"])).status_code == 204
+        case "delete":
+            bearer = {"Authorization": f"Bearer {first['access_token']}"}
+            assert (await world.client.delete(TOKEN, headers=bearer)).status_code == 204
+        case _:
+            token = first[how.replace(" ", "_")]
+            answer = await world.client.post("/api/oauth2/revoke", data={"token": token})
+            assert answer.status_code == 200
+    world.clock.move(**{name: -length for name, length in MOMENTS[when].items()})
+    assert (await world.log_out(first["access_token"])).status_code == (
+        204 if how in {"log out", "delete"} else 401
+    )
+    is_alone = how == "access token"
+    assert (await world.refresh(first["refresh_token"])).status_code == (200 if is_alone else 401)
+
+
+@pytest.mark.parametrize("when", MOMENTS)
+async def test_what_is_forged_ends_nothing_whatever_its_times_say(world: World, when: str) -> None:
+    first = await world.log_in()
+    world.clock.move(**MOMENTS[when])
+    for name in ("access_token", "refresh_token"):
+        head, payload, signature = first[name].split(".")
+        forged = f"{head}.{payload}.{signature[:-8]}AAAAAAAA"
+        assert (await world.log_out(forged)).status_code == 401
+        answer = await world.client.post("/api/oauth2/revoke", data={"token": forged})
+        assert answer.status_code == 200
+    assert (await world.log_out(first["refresh_token"])).status_code == 401
+    world.clock.move(**{name: -length for name, length in MOMENTS[when].items()})
+    assert (await world.refresh(first["refresh_token"])).status_code == 200
 
 
 async def test_reuse_ends_the_whole_session(world: World) -> None:

@@ -65,6 +65,7 @@ async def test_its_absolute_lifetime_caps_what_comes_later_too(book: RuleBook) -
 
 async def test_it_is_ended_as_any_other(book: RuleBook) -> None:
     first = await book.issue(reusable=True)
+    book.clock.move(seconds=1)
     pair = await book.rules.refresh(first.refresh_token)
     await book.rules.log_out(pair.access_token)
     with pytest.raises(SessionEnded):

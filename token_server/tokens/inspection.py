@@ -39,13 +39,13 @@ class InspectionRules(Steps):
     async def revoke(self, unverified_token: str, *, client: Client | None) -> None:
         """Revoke an access token alone, or end the session of a refresh token (RFC 7009 §2.1).
 
-        A token that is unknown, dead, or another client's changes nothing, and raises nothing.
+        A genuine token is revoked whatever its times say: another server's clock may be ahead. A
+        token that is unknown, or another client's, changes nothing and raises nothing.
 
         Raises: TemporarilyUnavailable.
         """
-        now = self._clock()
         try:
-            token = await self._genuine(unverified_token, now)
+            token = await self._genuine(unverified_token, self._clock(), at_any_time=True)
         except TokenRefused:
             return
         with concerning(sub=token.subject):
@@ -147,14 +147,20 @@ class InspectionRules(Steps):
         )
 
     async def _genuine(
-        self, unverified_token: str, now: datetime, *, of_a_published_key: bool = False
+        self,
+        unverified_token: str,
+        now: datetime,
+        *,
+        of_a_published_key: bool = False,
+        at_any_time: bool = False,
     ) -> RefreshToken | AccessToken:
         unverified = await self._unpacked(unverified_token)
         token: RefreshToken | AccessToken
+        valid_at = None if at_any_time else now
         if is_refresh_token(unverified):
-            token = read_refresh_token(unverified, ids=self._token_ids, now=now)
+            token = read_refresh_token(unverified, ids=self._token_ids, now=valid_at)
         else:
-            token = read_access_token(unverified, issuer=self._issuer, now=now)
+            token = read_access_token(unverified, issuer=self._issuer, now=valid_at)
         if isinstance(token, RefreshToken) and not of_a_published_key:
             # Only we can have made its token_id, whoever has stolen the key.
             self._signer.verify_signature(unverified)

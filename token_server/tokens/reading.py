@@ -56,9 +56,11 @@ def claimed_sid(unverified: UnverifiedToken) -> SessionId | None:
 
 
 def read_refresh_token(
-    unverified: UnverifiedToken, *, ids: TokenIds, now: datetime
+    unverified: UnverifiedToken, *, ids: TokenIds, now: datetime | None
 ) -> RefreshToken:
     """Check everything about a refresh token that needs neither its signature nor the store.
+
+    If `now` is None, its times may say anything: it is to be revoked.
 
     Raises: TokenMisplaced, TokenMalformed, TokenForged, TokenExpired, ClockBehind.
     """
@@ -85,10 +87,13 @@ def read_refresh_token(
     return token
 
 
-def read_access_token(unverified: UnverifiedToken, *, issuer: str, now: datetime) -> AccessToken:
+def read_access_token(
+    unverified: UnverifiedToken, *, issuer: str, now: datetime | None
+) -> AccessToken:
     """Check everything about an access token that needs neither its signature nor the store.
 
-    Of whichever shape we issue, and of no other.
+    Of whichever shape we issue, and of no other. If `now` is None, its times may say anything: it
+    is to be revoked, or to end its session.
 
     Raises: TokenMisplaced, TokenMalformed, TokenExpired, TokenNotYetValid.
     """
@@ -124,11 +129,14 @@ def _check_shape(token: AccessToken) -> None:
         raise TokenMisplaced
 
 
-def _check_moments(claims: Claims, now: datetime, begins: tuple[str, ...]) -> None:
+def _check_moments(claims: Claims, now: datetime | None, begins: tuple[str, ...]) -> None:
     begins_at = max([_whole_number(claims, name, _LAST_SECOND) for name in begins])
+    expires_at = _whole_number(claims, "exp", _LAST_SECOND)
+    if now is None:
+        return
     seconds = to_seconds(now)
     # No leeway here: we told the client this moment, and the clock that set it is ours.
-    if seconds >= _whole_number(claims, "exp", _LAST_SECOND):
+    if seconds >= expires_at:
         raise TokenExpired
     if begins_at > seconds + _LEEWAY_SECONDS:
         raise TokenNotYetValid

@@ -10,6 +10,7 @@ from typing import assert_never
 from token_server.tokens.claims import refresh_claims, session_access_token
 from token_server.tokens.clients import NOTHING_MORE, Asked, Client
 from token_server.tokens.model import (
+    Attempt,
     EndReason,
     NewSession,
     RefreshToken,
@@ -144,11 +145,13 @@ class SessionRules(Steps):
         return await self._pair(session, now, on, kept=kept)
 
     async def log_out(self, unverified_token: str) -> None:
-        """End the session of a live access token.
+        """End the session of a genuine access token, whatever its times say.
 
-        Raises: TokenRefused (also where the session had ended before), TemporarilyUnavailable.
+        A repeat by the same token is a success: the first answer may have been lost.
+
+        Raises: TokenRefused (also if the session has ended otherwise), TemporarilyUnavailable.
         """
-        token = await self._genuine_access_token(unverified_token, self._clock())
+        token = await self._genuine_access_token(unverified_token, self._clock(), at_any_time=True)
         if token.sid is None:
             raise SessionUnknown().about(sub=token.subject)
         ids = {"sid": token.sid, "sub": token.subject}
@@ -157,7 +160,8 @@ class SessionRules(Steps):
                 token.subject,
                 token.sid,
                 because=EndReason.LOGOUT,
-                attempt=self._ids.attempt(),
+                # The same for every repeat, so that the store recognises it as the same call.
+                attempt=Attempt(token.token_id),
                 token_id=token.token_id,
                 client_id=token.client_id,
             )

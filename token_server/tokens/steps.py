@@ -82,9 +82,17 @@ class Steps:
                     raise
                 raise KeysetAstray from None
 
-    async def _genuine_access_token(self, unverified_token: str, now: datetime) -> AccessToken:
+    async def _genuine_access_token(
+        self, unverified_token: str, now: datetime, *, at_any_time: bool = False
+    ) -> AccessToken:
+        """Return an access token of ours; `at_any_time`: expired, or not yet valid, as well.
+
+        Raises: TokenRefused, TemporarilyUnavailable.
+        """
         unverified = await self._unpacked(unverified_token)
-        token = read_access_token(unverified, issuer=self._issuer, now=now)
+        token = read_access_token(
+            unverified, issuer=self._issuer, now=None if at_any_time else now
+        )
         self._signer.verify(unverified, now)
         return token
 
