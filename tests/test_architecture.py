@@ -26,6 +26,7 @@ SHARED = {
     *(
         "durations",
         "host_names",
+        "networks",
         "problems",
         "spoken",
         "store_url",

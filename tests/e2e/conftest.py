@@ -14,8 +14,9 @@ from support.server import Server, running_server
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Two workers, embedded store, first keys: as `make run` starts it."""
-    with running_server(tmp_path_factory.mktemp("server")) as running:
+    """Two workers, embedded store, first keys, and a trusted proxy at 127.0.0.2."""
+    folder = tmp_path_factory.mktemp("server")
+    with running_server(folder, TRUSTED_PROXIES="127.0.0.2") as running:
         yield running
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import httpx
+import pytest
 from support.forms import log_in, log_out, refresh, tokens
 from support.server import Server
 
@@ -58,6 +59,18 @@ def test_a_line_says_who_when_whence_and_how(server: Server, client: httpx.Clien
         ),
     }
     assert (line["peer"], line["spelling"], line["generation"]) == ("127.0.0.1", "camel", 1)
+
+
+@pytest.mark.parametrize(("source", "peer"), [("127.0.0.2", "192.0.2.7"), ("127.0.0.3", None)])
+def test_peer_is_the_client_behind_a_trusted_proxy(
+    server: Server, source: str, peer: str | None
+) -> None:
+    transport = httpx.HTTPTransport(local_address=source)
+    headers = {"X-Forwarded-For": "198.51.100.9, 192.0.2.7"}
+    with httpx.Client(base_url=server.url, transport=transport, headers=headers) as client:
+        tokens(refresh(client, server.pair(f"from {source}").refresh_token))
+    (line,) = facts_of(server, f"from {source}")
+    assert line["peer"] == (peer or source)
 
 
 def test_a_refused_token_that_concerns_nobody_is_a_line_too(

@@ -55,6 +55,7 @@ def any_settings(draw: st.DrawFn) -> Settings:
         key_propagation_period=access,
         key_rotation_interval=refresh,
         tls_cert_file=tls,
+        trusted_proxies=draw(st.sampled_from([(), ("10.0.0.0/8", "2001:db8::7")])),
         tls_key_file=tls,
         store_url=SecretStr(draw(names.map("redis://user:{}@host/1".format))),
         keys_url="store:" if in_store else None,

@@ -20,6 +20,7 @@ ENCODED = "must be a URL in which special characters of the password are percent
 SERVER = "must look like redis://[user:password@]host[:port][/database]"
 SOCKET = "must name a socket by its whole path, as in unix:///run/store.sock"
 COLON = "must have the password after a colon, as in redis://:password@host"
+NETWORKS = "must list IP addresses or networks such as 10.0.0.0/8 or 2001:db8::/32, without bits"
 POLICY = "must be one of rotating, reusable"
 
 
@@ -44,6 +45,18 @@ BAD = [
         for bad in (
             *("*", "null", "app.example", "https://app.example/", "https://APP.example"),
             *("https://app.example:443", "http://a:80", "https://a,,https://b", "https://a?"),
+        )
+    ],
+    *[
+        ("TRUSTED_PROXIES", bad, NETWORKS)
+        for bad in (
+            "*",
+            "proxy.example",
+            "10.0.0.1/8",
+            "0.0.0.0/0",
+            "::/0",
+            "10.0.0.0/33",
+            "unix:",
         )
     ],
     ("CORS_ORIGINS", "https://a,https://a", "must not name anything twice"),
@@ -165,6 +178,7 @@ def test_what_contradicts_is_told_with_both_places(settings: dict[str, str], rul
         {"STORE_URL": "redis://store.default.svc.cluster.local.", "HOST": "fe80::1%eth0"},
         {"ISSUER": "http://[::1]:8080/a", "CORS_ORIGINS": "https://a:80,http://[::1]:3000"},
         {"TLS_CERT_FILE": __file__, "TLS_KEY_FILE": __file__},
+        {"TRUSTED_PROXIES": "127.0.0.1, 10.0.0.0/8,::1,2001:db8::/32"},
         {"KEYS_PASSPHRASE_FILE": __file__},
         {"KEYS_URL": "store:", "KEYS_PASSPHRASE_FILE": __file__},
     ],

@@ -8,7 +8,7 @@ from support.moments import MovableClock
 
 from token_server.store import verifiers
 from token_server.store.engine import Engine
-from token_server.store.verifiers import Verifiers, network_of
+from token_server.store.verifiers import Verifiers
 from token_server.tokens.model import Kid
 
 pytestmark = pytest.mark.anyio
@@ -54,21 +54,6 @@ async def test_nothing_is_written_where_nobody_asked(redis: Redis, clock: Movabl
     clock.move(seconds=5)
     await log.write_down(clock())
     assert [each.fetched_at for each in await log.all()] == [clock() - timedelta(seconds=5)]
-
-
-@pytest.mark.parametrize(
-    ("address", "network"),
-    [
-        ("192.0.2.77", "192.0.2.0/24"),
-        ("2001:db8:1:2:3::4", "2001:db8:1::/48"),
-        ("fe80::1%eth0", "fe80::/48"),
-        ("::ffff:192.0.2.77", "192.0.2.0/24"),
-        ("unknown", "unknown"),
-        ("", "unknown"),
-    ],
-)
-def test_addresses_of_one_house_are_one_network(address: str, network: str) -> None:
-    assert network_of(address) == network
 
 
 @pytest.mark.parametrize(

@@ -80,8 +80,11 @@ def serving(
             thread.join(PATIENCE)
 
 
-def connect(port: int) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+def connect(port: int, *, source: str = "127.0.0.1") -> socket.socket:
+    """On Linux all of 127.0.0.0/8 can be the source."""
+    return socket.create_connection(
+        ("127.0.0.1", port), timeout=PATIENCE, source_address=(source, 0)
+    )
 
 
 def rest_of(connection: socket.socket) -> bytes:

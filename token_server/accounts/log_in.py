@@ -5,9 +5,9 @@ So is what it costs: each failure verifies one hash and counts once. Only the au
 
 import hashlib
 from contextlib import suppress
-from ipaddress import IPv6Address, ip_address
 
 from token_server.accounts.passwords import Passwords
+from token_server.networks import network_of
 from token_server.tokens.claims import is_subject
 from token_server.tokens.model import Account, Subject
 from token_server.tokens.ports import AccountStore, AttemptLimiter, Audit, Clock, Fact
@@ -20,8 +20,6 @@ from token_server.tokens.refusals import (
     TemporarilyUnavailable,
     TooManyAttempts,
 )
-
-_IPV6_HOST_BITS = 64
 
 
 class PasswordLogIn:
@@ -94,16 +92,5 @@ def _attempt_key(name: str, peer: str) -> str:
 
     The peer stands first: unlike a name, it holds no NUL.
     """
-    typed = f"{_network_of(peer)}\0{name}".encode("utf-8", "surrogatepass")
+    typed = f"{network_of(peer, ipv4=32)}\0{name}".encode("utf-8", "surrogatepass")
     return hashlib.sha256(typed).hexdigest()
-
-
-def _network_of(peer: str) -> str:
-    """Who has one IPv6 address has 2^64 of them, and would never be counted twice."""
-    try:
-        address = ip_address(peer)
-    except ValueError:  # a unix socket has no address
-        return peer
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
-        return str(int(address) >> _IPV6_HOST_BITS)
-    return peer

@@ -15,6 +15,7 @@ from uvicorn._types import ASGI3Application
 from token_server.process.accepting import Acceptor
 from token_server.process.tally import Seat
 from token_server.web.answering import EVERY_ANSWER
+from token_server.web.forwarded import NO_PROXIES, TrustedProxies
 from token_server.web.hardened import Hardened
 
 # Longer than common proxies keep an idle connection, so that they close first.
@@ -24,12 +25,13 @@ FAREWELL_SECONDS = 1.0
 
 
 class HttpServer(uvicorn.Server):
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each by its name
         self,
         app: ASGIApp,
         *,
         seat: Seat,
         tls: SSLContext | None,
+        trusted_proxies: TrustedProxies = NO_PROXIES,
         drain_seconds: int,
         on_listening: Callable[[], None],
     ) -> None:
@@ -55,6 +57,7 @@ class HttpServer(uvicorn.Server):
         )
         self._seat = seat
         self._tls = tls
+        self.trusted_proxies = trusted_proxies
         self._acceptors: list[Acceptor] = []
         self._on_listening = on_listening
 
@@ -99,7 +102,9 @@ class _Connection(Hardened):
     """Tells when it is lost; and may ask once, however soon after it the server leaves."""
 
     def __init__(self, server: HttpServer, on_lost: Callable[[], None]) -> None:
-        super().__init__(server.config, server.server_state, {})
+        super().__init__(
+            server.config, server.server_state, {}, trusted_proxies=server.trusted_proxies
+        )
         self._on_lost = on_lost
         self._is_last = False
 

@@ -22,6 +22,7 @@ from token_server.process.http_server import HttpServer
 from token_server.process.tally import Tally
 from token_server.process.tls import tls_of
 from token_server.settings import Settings
+from token_server.web.forwarded import TrustedProxies
 
 Opener = Callable[[Settings, bytes], AbstractAsyncContextManager[ASGIApp]]
 """Opens the app for as long as the worker serves, with what `prepare` learned (launcher.py).
@@ -68,6 +69,7 @@ async def work(handover: Handover) -> None:
             seat=Tally(handover.tally).seat(handover.seat),
             drain_seconds=handover.drain_seconds,
             tls=tls_of(handover.settings),
+            trusted_proxies=TrustedProxies(handover.settings.trusted_proxies),
             on_listening=on_listening,
         )
         await server.serve([socket.socket(fileno=handover.listener)])

@@ -24,6 +24,7 @@ from token_server.settings.readers import (
     optional,
     read_host,
     read_issuer,
+    read_networks,
     read_origins,
     read_path,
     read_store_url,
@@ -35,6 +36,7 @@ from token_server.tokens.model import Policy
 Dialect = Literal["form", "json", "header"]
 RefreshPolicy = Literal["rotating", "reusable"]
 
+_Networks = Annotated[tuple[str, ...], PlainValidator(read_networks)]
 _Host = Annotated[str, PlainValidator(read_host)]
 _Port = Annotated[int, PlainValidator(whole_number(0, 65535))]
 _OptionalPath = Annotated[Path | None, PlainValidator(optional(read_path))]
@@ -64,6 +66,7 @@ class Settings(BaseModel):
     issuer: Annotated[str, PlainValidator(read_issuer)] = "http://127.0.0.1:8080"
     tls_cert_file: _OptionalPath = None
     tls_key_file: _OptionalPath = None
+    trusted_proxies: _Networks = ()
     store_url: Annotated[SecretStr, PlainValidator(read_store_url)] = SecretStr(
         "embedded:var/store"
     )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import SplitResult
@@ -96,6 +97,16 @@ def read_origins(value: object) -> tuple[str, ...]:
     return origins
 
 
+def read_networks(value: object) -> tuple[str, ...]:
+    networks = _items(value)
+    if not all(map(_is_network, networks)):
+        raise ValueError(
+            "must list IP addresses or networks such as 10.0.0.0/8 or 2001:db8::/32, without "
+            "bits after the prefix, never /0"
+        )
+    return networks
+
+
 def read_store_url(value: object) -> SecretStr:
     text = read_text(value.get_secret_value() if isinstance(value, SecretStr) else value)
     try:
@@ -124,6 +135,13 @@ def _is_origin(text: str) -> bool:
         and text == text.lower()
         and parts.port != _DEFAULT_PORTS[parts.scheme]
     )
+
+
+def _is_network(text: str) -> bool:
+    try:
+        return ip_network(text).prefixlen > 0
+    except ValueError:
+        return False
 
 
 def _web_address(text: str) -> SplitResult | None:

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from ipaddress import IPv6Address, ip_address, ip_network
 from itertools import islice
 from typing import NoReturn
 
+from token_server.networks import network_of
 from token_server.store import names
 from token_server.store.engine import Engine, Script
 from token_server.tokens.model import Kid
@@ -83,25 +83,11 @@ class Verifiers:
 def _named(seen: Mapping[str, Mapping[str, Kid]]) -> Iterator[tuple[str, Kid]]:
     of_network: Counter[str] = Counter()
     for address, there in seen.items():
-        network = network_of(address)
+        network = network_of(address, ipv6=48)
         for user_agent, newest in there.items():
             of_network[network] += 1
             if of_network[network] <= MOST_OF_A_NETWORK:
                 yield f"{network} {_printable(user_agent)}", newest
-
-
-def network_of(address: str) -> str:
-    """The part of an address that verifiers of one house are likely to share."""
-    try:
-        known = ip_address(address)
-    except ValueError:
-        return "unknown"
-    if isinstance(known, IPv6Address):
-        if known.ipv4_mapped is None:
-            return str(ip_network((known, 48), strict=False))
-        # As a socket for both shows it (RFC 4291 §2.5.5.2).
-        known = known.ipv4_mapped
-    return str(ip_network((known, 24), strict=False))
 
 
 def _printable(user_agent: str) -> str:

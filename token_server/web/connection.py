@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from token_server.web.answering import Cycle, farewell, overloaded
+from token_server.web.forwarded import NO_PROXIES, TrustedProxies
 from token_server.web.overload import Crowd
 from token_server.web.patience import Patience
 
@@ -38,6 +39,8 @@ class Connection(HttpToolsProtocol):
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        trusted_proxies: TrustedProxies = NO_PROXIES,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._stage = Stage.IDLE
@@ -50,9 +53,13 @@ class Connection(HttpToolsProtocol):
             self.loop, seconds=self.RECEIVE_SECONDS, on_end=self._on_half_received
         )
         self._crowd = Crowd.of(server_state)
+        self._trusted_proxies = trusted_proxies
+        self._trusted_peer: str | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if self.client is not None and self._trusted_proxies.trusts(self.client[0]):
+            self._trusted_peer = self.client[0]
         self._receiving.begin()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -15,6 +15,7 @@ from uvicorn.server import ServerState
 
 from token_server.web.answering import closing_unless_read
 from token_server.web.connection import Connection, Stage
+from token_server.web.forwarded import NO_PROXIES, TrustedProxies
 from token_server.web.framing import framing_of, is_framed, path_and_query
 from token_server.web.overload import Turn
 from token_server.web.wire import IS_GONE, TURN
@@ -42,8 +43,10 @@ class Hardened(Connection):
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        trusted_proxies: TrustedProxies = NO_PROXIES,
     ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
+        super().__init__(config, server_state, app_state, _loop, trusted_proxies=trusted_proxies)
         self._head_bytes = 0
         self._swallowed_bytes = 0
 
@@ -94,6 +97,9 @@ class Hardened(Connection):
             return
         self._check_head()
         target = path_and_query(self.url)
+        if self._trusted_peer is not None:
+            address = self._trusted_proxies.client_of(self._trusted_peer, self.headers)
+            self.scope["client"] = (address, 0)
         self._stage = Stage.BODY
         if self._has_too_much_to_do():
             self._is_turned_away = True
