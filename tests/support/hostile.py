@@ -62,3 +62,27 @@ def bodies(refresh: str, rng: random.Random) -> Iterator[bytes]:
     yield b"grantType=Password&userName=%00&password=%00"
     yield b"grantType=Password&userName=" + b"a" * 5000 + b"&password=" + b"b" * 5000
     yield b"grantType=Password&userName=alice&password=x&useShortTermRefresh=perhaps"
+
+
+_REQUESTS = [
+    b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"HEAD /b HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"POST /c HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na=b",
+    b"POST /d HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\na=b\r\n0\r\n\r\n",
+    b"POST /e HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0x3\r\n",
+    b"POST /deaf HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\na=b",
+    b"GET /f HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
+    b"GET /g HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n",
+    b"GET /h HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    b"GET /i HTTP/1.1\r\n\r\n",
+]
+
+
+def pipelines(rng: random.Random, count: int) -> Iterator[bytes]:
+    """Yield streams of several requests, of which some are malformed or cut off."""
+    for _ in range(count):
+        stream = bytearray(b"".join(rng.choices(_REQUESTS, k=rng.randint(2, 6))))
+        for _ in range(rng.choice((0, 0, 1, 2))):
+            at = rng.randrange(len(stream))
+            stream[at : at + rng.randint(0, 3)] = rng.randbytes(rng.randint(0, 2))
+        yield bytes(stream[: rng.choice((len(stream), rng.randrange(len(stream)) + 1))])

@@ -45,7 +45,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
         "method": scope["method"],
         "path": scope["path"],
         "headers": [[name.decode(), value.decode("latin-1")] for name, value in scope["headers"]],
-        "body": body.decode(),
+        "body": body.decode("utf-8", "replace"),
     }
     text = json.dumps(shown).encode()
     length = (b"content-length", str(len(text)).encode())

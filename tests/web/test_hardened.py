@@ -215,6 +215,14 @@ def test_garbage_after_a_request_does_not_take_its_answer(port: int) -> None:
     assert answer.count(b"HTTP/1.1 ") == 1
 
 
-def test_a_refusal_never_stands_where_another_request_awaits_its_answer(port: int) -> None:
+def test_a_malformed_body_takes_no_answer_that_is_owed_to_the_request_before_it(
+    port: int,
+) -> None:
     malformed = post(CHUNKED, body=b"0x3\r\n")
-    assert ask(port, post(path=b"/never") + malformed) == b""
+    with connect(port) as connection:
+        connection.sendall(
+            post(b"Content-Length: 0", path=b"/later") + malformed + get(b"Host: a")
+        )
+        ask(port, post(b"Content-Length: 0", b"Connection: close", path=b"/now"))
+        assert read_answer(connection)[1]["path"] == "/later"
+        assert rest_of(connection) == b""

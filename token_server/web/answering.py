@@ -58,6 +58,9 @@ class Cycle(RequestResponseCycle):
         if message["type"] == "http.response.start" and not self.response_started:
             self._start = message
             return
+        # uvicorn reports a lost connection only to the last request of a pipeline.
+        if self.transport.is_closing():
+            self.disconnected = True
         if self._start is not None:
             start, self._start = self._start, None
             if message["type"] == "http.response.body" and not message.get("more_body", False):
@@ -72,7 +75,6 @@ class Cycle(RequestResponseCycle):
     async def _wait_for_reader(self) -> None:
         if self.flow.write_paused and not self.disconnected:
             await self.flow.drain()
-            # Of the requests of a connection that is lost uvicorn tells only the last one.
             if self.transport.is_closing():
                 self.disconnected = True
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from token_server.web.answering import Cycle, farewell, overloaded
@@ -44,7 +44,8 @@ class Connection(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._stage = Stage.IDLE
-        self._is_turned_away = False
+        self._is_rejected = self._is_turned_away = False
+        self._previous: RequestResponseCycle | None = None
         self._turned_away_method, self._is_kept = b"", True
         self._idle = Patience(
             self.loop, seconds=self.timeout_keep_alive, on_end=self.timeout_keep_alive_handler
@@ -136,13 +137,19 @@ class Connection(HttpToolsProtocol):
         if before is None or before.response_complete:  # type: ignore[redundant-expr]
             self._start_asgi_task(self.cycle, app)
         else:
+            self._previous = before
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, app))
 
     def _reject(self, status: HTTPStatus) -> None:
         """Answer and close, but never in the place of an answer owed to an earlier request."""
+        self._is_rejected = True
         self._receiving.stop()
         is_begun = self._stage is Stage.BODY and not self._is_turned_away
+        if is_begun and self.pipeline and not self.flow.write_paused:
+            # The rejected request waits behind others. Only their answers are sent.
+            self.pipeline.popleft()
+            self.cycle, is_begun = self._previous, False  # type: ignore[assignment]
         is_owed = self.cycle is not None and not self.cycle.response_complete  # type: ignore[redundant-expr]
         if is_owed and not is_begun:
             self.cycle.keep_alive = False
@@ -150,7 +157,9 @@ class Connection(HttpToolsProtocol):
         if self.flow.write_paused:
             self.transport.abort()  # Who reads no answer would keep its task, and a place with it.
             return
-        if not is_begun or not (self.cycle.response_started or self.pipeline):
+        if self.transport.is_closing():
+            return
+        if not is_begun or not self.cycle.response_started:
             if is_begun:
                 # The app may speak once more before it is told that the connection is gone.
                 self.cycle.disconnected = True

@@ -53,6 +53,8 @@ class Hardened(Connection):
     # The transport speaks.
 
     def data_received(self, data: bytes) -> None:
+        if self._is_rejected:
+            return
         self._idle.stop()
         self._swallowed_bytes += len(data)
         try:
