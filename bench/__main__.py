@@ -1,6 +1,7 @@
 """`make bench`: measures, prints one page, and writes it to bench/results/ as JSON and SVG.
 
-python -m bench [refresh | layers | latency | paths | sizes | spreading | overload | million]...
+python -m bench [refresh | layers | latency | paths | sizes | spreading | overload | blinding |
+                 million]...
 
 `million` takes some minutes and 1.5 GB of disk; it runs only where it is named.
 """
@@ -11,7 +12,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bench import latency, layers, million, overload, paths, plot, refresh, sizes, spreading
+from bench import (
+    blinding,
+    latency,
+    layers,
+    million,
+    overload,
+    paths,
+    plot,
+    refresh,
+    sizes,
+    spreading,
+)
 from bench.figures import Figure
 from bench.machine import about
 
@@ -24,6 +36,7 @@ PARTS: Mapping[str, Callable[[], Sequence[Figure]]] = {
     "paths": paths.measure,
     "sizes": sizes.measure,
     "spreading": spreading.measure,
+    "blinding": blinding.measure,
     "million": million.measure,
 }
 ONLY_WHERE_NAMED = frozenset({"million"})

@@ -9,7 +9,6 @@ from pathlib import Path
 from cryptography.hazmat.backends.openssl import backend
 
 from token_server.signing import crypto_mb
-from token_server.signing.lanes import LANES
 
 PROC = Path("/proc")
 LIBRARIES = ("cryptography", "httptools", "hiredis", "redis", "starlette", "uvicorn", "uvloop")
@@ -70,6 +69,6 @@ def _processor() -> str:
 
 def _lanes() -> str:
     try:
-        return f"{LANES} by {crypto_mb.library().told}"
+        return f"{crypto_mb.LANES} by {crypto_mb.library().told}"
     except crypto_mb.Unavailable as why:
         return f"one: {why}"

@@ -27,7 +27,8 @@ WHO_CALLED: Final = None
 LAYERS: Mapping[str | None, tuple[str, ...]] = {
     SIGNATURES: (
         "token_server/signing/rs512.py",
-        "token_server/signing/lanes.py",
+        "token_server/signing/blinded_lanes.py",
+        "token_server/signing/blinding.py",
     ),
     VERIFICATION: ("token_server/signing/jws.py:verify",),
     ANSWER: (

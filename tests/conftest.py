@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from redis.asyncio import Redis
 from support import profiles
 from support.certificates import certificate
-from support.lanes import PLAN
+from support.lanes import LIBRARY, PLAN
 
-from token_server.signing import rs512
-from token_server.signing.lanes import Eight, Four
+from token_server.signing import crypto_mb, rs512
+from token_server.signing.blinded_lanes import Eight, Four
 from token_server.store.connect import connect
 from token_server.store.embedded import EmbeddedStore
 
@@ -37,6 +37,12 @@ def chaos(pytestconfig: pytest.Config) -> bool:
 def one_plan(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keys are used by the same plan wherever this runs, whatever costs least there."""
     monkeypatch.setattr(rs512, "_plans", {(Eight, Four): PLAN})
+
+
+@pytest.fixture
+def has_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys sign several messages at once on every machine."""
+    monkeypatch.setattr(crypto_mb, "find", lambda _: LIBRARY)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from bench import (
+    blinding,
     latency,
     layers,
     million,
@@ -95,7 +96,10 @@ VERIFY = "/x/token_server/signing/rs512.py:verify"
 @pytest.mark.parametrize(
     ("stack", "layer"),
     [
-        ("/x/token_server/signing/lanes.py:operate\t/x/uvicorn/h.py:run", stacks.SIGNATURES),
+        (
+            "/x/token_server/signing/blinded_lanes.py:operate\t/x/uvicorn/h.py:run",
+            stacks.SIGNATURES,
+        ),
         (f"{VERIFY}\t/x/token_server/signing/rs512.py:_together", stacks.SIGNATURES),
         (f"{VERIFY}\t/x/token_server/signing/jws.py:verify", stacks.VERIFICATION),
         ("/x/token_server/signing/jws.py:unpack\t/x/uvicorn/h.py:run", stacks.TOKEN),
@@ -224,3 +228,12 @@ def test_a_part_that_does_not_exist_is_wrong_usage(capsys: pytest.CaptureFixture
         main(["refresh", "speed"])
     assert end.value.code == 2
     assert capsys.readouterr().err.startswith("error: no such part: speed\nhint: refresh, ")
+
+
+def test_blinding_is_measured_beside_a_signature_and_timing_as_a_statistic() -> None:
+    figures = by_name(blinding.measure(rounds=1, batches=3, samples=200))
+    assert figures["one signature by OpenSSL"] > 0
+    for name in "eight", "four":
+        prefix = f"{name} signatures at once, all but the library's own part"
+        assert figures[f"{prefix}: CPU of each"] > 0
+        assert figures[f"{prefix}: |t|, fixed against random"] >= 0

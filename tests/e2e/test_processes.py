@@ -8,11 +8,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import httpx
+import pytest
 from support.fast_client import fast_clients
 from support.forms import refresh
-from support.lanes import HAS_LANES
+from support.lanes import HAS_LANES, X86_64_LINUX
 from support.processes import is_alive, wait_until
 from support.server import Server
+
+from token_server.signing import crypto_mb
 
 OwnServer = Callable[..., AbstractContextManager[Server]]
 WORKER = "process.worker"
@@ -21,6 +24,23 @@ WORKER = "process.worker"
 def test_each_worker_says_whether_it_signs_eight_at_once(server: Server) -> None:
     said = "keys of 2048 bits sign eight at once" if HAS_LANES else "all keys sign one by one"
     wait_until(lambda: server.err.count(said) == len(server.pids(WORKER)) == 2)
+
+
+@pytest.mark.skipif(not X86_64_LINUX, reason="the library is for Linux on x86-64")
+def test_a_worker_loads_the_multi_buffer_library_unless_it_is_switched_off(
+    server: Server, own_server: OwnServer
+) -> None:
+    def has_the_library(each: Server) -> bool:
+        wait_until(lambda: len(each.pids(WORKER)) == 2)
+        maps = [Path(f"/proc/{pid}/maps").read_text() for pid in each.pids(WORKER)]
+        return all(crypto_mb.FILE in each for each in maps)
+
+    wait_until(lambda: has_the_library(server))
+    with own_server(MULTI_BUFFER_SIGNING="off") as without:
+        reason = "MULTI_BUFFER_SIGNING is off"
+        wait_until(lambda: without.err.count(reason) == len(without.pids(WORKER)) == 2)
+        assert not has_the_library(without)
+        assert without.pair().access_token
 
 
 def test_a_killed_parent_leaves_no_process_behind(own_server: OwnServer) -> None:

@@ -61,6 +61,7 @@ def any_settings(draw: st.DrawFn) -> Settings:
         keys_url="store:" if in_store else None,
         keys_dir=None if in_store else draw(names.map(Path)),
         key_size=draw(st.sampled_from([2048, 3072, 4096])),
+        multi_buffer_signing=draw(st.sampled_from(["auto", "off"])),
         keys_passphrase_file=draw(names.map(Path) if in_store else st.none() | names.map(Path)),
         dialects=draw(
             st.sampled_from(list(itertools.permutations(("form", "json", "header"), 2)))

@@ -99,6 +99,7 @@ BAD = [
     ("KEYS_DIR", "~/keys", "must not begin with ~: no shell reads it, so write the folder out"),
     *[("KEYS_URL", bad, "must be one of store:") for bad in ("store", "redis://h", "file:keys")],
     ("KEY_SIZE", "1024", "must be one of 2048, 3072, 4096"),
+    ("MULTI_BUFFER_SIGNING", "on", "must be one of auto, off"),
     ("KEYS_PASSPHRASE_FILE", "/no/such/file", NO_FILE),
     ("KEYS_PASSPHRASE_FILE", "/dev/null", "must name a regular file"),
     ("TLS_CERT_FILE", "/no/such/file", NO_FILE),

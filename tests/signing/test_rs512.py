@@ -8,6 +8,7 @@ from importlib.metadata import distribution
 from math import lcm
 from typing import TypeVar
 
+import gmpy2
 import pytest
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import (
@@ -20,11 +21,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from support.keys import GRACE, NOW, fresh_keyset, private_key, private_keys, public_key
-from support.lanes import PLAN, needs_lanes
+from support.lanes import LIBRARY, PLAN, needs_lanes
 
 from token_server.signing import crypto_mb, rs512, rsa_keys
+from token_server.signing.blinded_lanes import Eight, Four
 from token_server.signing.cheapest import RUNS, Cost, Plan
-from token_server.signing.lanes import LANES, ComputationFailed, Eight, Four, Lanes, lanes_of
+from token_server.signing.crypto_mb import LANES
+from token_server.signing.lanes import ComputationFailed, Lanes, lanes_of
 from token_server.signing.rs512 import BEFORE_DIGEST, Rs512Key
 from token_server.signing.signer import KeysetSigner
 from token_server.tokens.model import Unsigned
@@ -36,7 +39,7 @@ MESSAGES = [f"header.{number}".encode() for number in range(2 * LANES + 3)]
 
 
 def lanes(*kinds: Kind) -> list[Lanes]:
-    functions, numbers = crypto_mb.library().functions, private_key(0).private_numbers()
+    functions, numbers = LIBRARY.functions, private_key(0).private_numbers()
     return [each(functions, numbers, BEFORE_DIGEST) for each in kinds]
 
 
@@ -131,7 +134,7 @@ def counting(
     return counted
 
 
-@needs_lanes
+@pytest.mark.usefixtures("has_lanes")
 @pytest.mark.parametrize(
     ("count", "at_once"),
     {
@@ -154,7 +157,7 @@ def test_as_many_are_computed_at_once_as_costs_least(
     assert operated_on == at_once
 
 
-@needs_lanes
+@pytest.mark.usefixtures("has_lanes")
 def test_what_costs_least_is_measured_once_in_a_process(
     operated_on: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,7 +169,7 @@ def test_what_costs_least_is_measured_once_in_a_process(
     assert not operated_on
 
 
-@needs_lanes
+@pytest.mark.usefixtures("has_lanes")
 def test_as_many_are_waited_for_as_cost_least_each() -> None:
     alone, eight, four = (
         Cost(most=most, of_one=10, of_most=cost) for most, cost in ((1, 10), (8, 48), (4, 20))
@@ -176,7 +179,7 @@ def test_as_many_are_waited_for_as_cost_least_each() -> None:
     assert of_both(PLAN).cheapest_together == LANES
 
 
-@needs_lanes
+@pytest.mark.usefixtures("has_lanes")
 def test_pairs_that_are_asked_for_in_one_turn_are_computed_at_once(operated_on: list[int]) -> None:
     signer = KeysetSigner(fresh_keyset(), private_keys(0, 1), grace_period=GRACE)
     kid = public_key(0).kid
@@ -200,23 +203,23 @@ class WithAFlippedBit(Eight):
 class WithAWrongHalf(Four):
     """The fault that would give the key away: right modulo one prime, wrong modulo the other."""
 
-    def _joined(self, of_p: int, of_q: int) -> bytes:
+    def _joined(self, of_p: gmpy2.mpz, of_q: gmpy2.mpz) -> gmpy2.mpz:
         return super()._joined(of_p, of_q ^ 1)
 
 
 class Failing(Eight):
     def operate(self, endings: Sequence[bytes]) -> list[bytes]:
-        self._key[0][1] = None
+        self._key[0].addresses[1] = None
         return super().operate(endings)
 
 
 class FailingInHalves(Four):
     def operate(self, endings: Sequence[bytes]) -> list[bytes]:
-        self._primes[1] = None
+        self._primes.addresses[1] = None
         return super().operate(endings)
 
 
-@needs_lanes
+@pytest.mark.usefixtures("has_lanes")
 @pytest.mark.parametrize(
     ("kind", "fault", "computed"),
     [
@@ -250,7 +253,7 @@ class WithAFaultAtFirst(Eight):
         return super().operate(endings)
 
 
-@needs_lanes
+@pytest.mark.usefixtures("has_lanes")
 def test_a_key_whose_lanes_go_wrong_while_they_are_measured_has_none(
     operated_on: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

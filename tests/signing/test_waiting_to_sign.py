@@ -12,7 +12,7 @@ import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 from support.keys import GRACE, NOW, fresh_keyset, private_key, private_keys, public_key
-from support.lanes import needs_lanes, planned
+from support.lanes import planned
 from support.signing import signed_one
 
 from token_server.signing import together
@@ -42,7 +42,6 @@ def how_many_are_done(signed: Sequence[asyncio.Future[list[str]]]) -> int:
     return [each.done() for each in signed].count(True)
 
 
-@needs_lanes
 @pytest.mark.usefixtures("endless_wait")
 async def test_who_asks_waits_for_those_who_are_about_to() -> None:
     turn = SigningTurn()
@@ -59,7 +58,6 @@ async def test_who_asks_waits_for_those_who_are_about_to() -> None:
     assert how_many_are_done(signed) == 3
 
 
-@needs_lanes
 @pytest.mark.usefixtures("endless_wait")
 async def test_nobody_waits_for_one_who_will_not_ask_after_all() -> None:
     turn = SigningTurn()
@@ -72,7 +70,6 @@ async def test_nobody_waits_for_one_who_will_not_ask_after_all() -> None:
     await signed
 
 
-@needs_lanes
 @pytest.mark.usefixtures("endless_wait")
 async def test_as_many_as_are_computed_at_once_wait_for_nobody_else() -> None:
     turn = SigningTurn()
@@ -85,14 +82,12 @@ async def test_as_many_as_are_computed_at_once_wait_for_nobody_else() -> None:
         assert how_many_are_done(signed) == 4
 
 
-@needs_lanes
 @pytest.mark.usefixtures("endless_wait")
 async def test_nobody_waits_where_nobody_is_expected() -> None:
     turn = SigningTurn()
     await asyncio.gather(*(turn.sign(A_PAIR, KEY) for _ in range(2)))
 
 
-@needs_lanes
 @pytest.mark.usefixtures("endless_wait")
 def test_whose_request_is_read_while_somebody_asks_is_waited_for() -> None:
     async def done_before_the_other_left() -> bool:
@@ -159,7 +154,6 @@ async def wait_ends(
     return ends
 
 
-@needs_lanes
 async def test_who_asks_later_prolongs_no_wait(wait_ends: Sequence[Callable[[], None]]) -> None:
     turn = SigningTurn()
     with turn, turn:
@@ -169,7 +163,6 @@ async def test_who_asks_later_prolongs_no_wait(wait_ends: Sequence[Callable[[], 
         assert len(wait_ends) == 1
 
 
-@needs_lanes
 async def test_no_more_are_signed_in_a_turn_where_a_wait_ends_while_many_ask(
     wait_ends: Sequence[Callable[[], None]],
 ) -> None:
@@ -185,7 +178,6 @@ async def test_no_more_are_signed_in_a_turn_where_a_wait_ends_while_many_ask(
     assert max(after - before for before, after in pairwise(done)) == MOST_IN_A_TURN
 
 
-@needs_lanes
 async def test_a_look_that_finds_nobody_asking_begins_no_wait(
     wait_ends: Sequence[Callable[[], None]],
 ) -> None:
@@ -208,7 +200,6 @@ async def test_nobody_waits_for_long() -> None:
             assert await turn.sign(A_PAIR, KEY) == await turn.sign(A_PAIR, KEY)
 
 
-@needs_lanes
 @pytest.mark.usefixtures("endless_wait")
 async def test_one_who_is_expected_is_enough_to_be_waited_for() -> None:
     turn = SigningTurn()
@@ -219,7 +210,6 @@ async def test_one_who_is_expected_is_enough_to_be_waited_for() -> None:
     await lone
 
 
-@needs_lanes
 async def test_nobody_waits_for_a_store_that_answers_late_until_it_answers_soon(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -239,8 +229,7 @@ async def test_nobody_waits_for_a_store_that_answers_late_until_it_answers_soon(
         assert not signed.done()
 
 
-@needs_lanes
-@pytest.mark.usefixtures("endless_wait", "one_plan")
+@pytest.mark.usefixtures("endless_wait", "has_lanes", "one_plan")
 async def test_keys_that_change_meanwhile_keep_nobody_waiting() -> None:
     keys = Keys(keyset=fresh_keyset(), private_keys=private_keys(0, 1))
     live = LiveKeys(keys, grace_period=GRACE, propagation_period=GRACE)
@@ -255,7 +244,6 @@ async def test_keys_that_change_meanwhile_keep_nobody_waiting() -> None:
     assert await before == after
 
 
-@needs_lanes
 @pytest.mark.usefixtures("endless_wait")
 async def test_who_has_asked_and_gone_keeps_nobody_waiting() -> None:
     turn = SigningTurn()

@@ -1,4 +1,4 @@
-"""Whether this machine can compute eight signatures at once."""
+"""Multi-buffer RSA for tests: by the library where it can run, else by the reference."""
 
 import ctypes
 import platform
@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from support.reference_lanes import REFERENCE
+from token_server.signing import crypto_mb
+from token_server.signing.blinded_lanes import Eight, Four
 from token_server.signing.cheapest import Cost, Plan
-from token_server.signing.lanes import lanes_of
 from token_server.signing.rs512 import BEFORE_DIGEST, Rs512Key
 
 AVX_512 = {"avx512f", "avx512dq", "avx512bw", "avx512ifma", "avx512_vbmi2", "bmi2"}
@@ -42,11 +44,14 @@ PLAN = Plan(
 )
 
 
-def planned(private: RSAPrivateKey) -> Rs512Key:
-    """A key with what lanes there are, used by that plan."""
-    lanes = lanes_of(private.private_numbers(), BEFORE_DIGEST)
-    return Rs512Key(private, lanes, PLAN) if lanes else Rs512Key(private)
-
-
 HAS_LANES = _has_lanes()
 needs_lanes = pytest.mark.skipif(not HAS_LANES, reason="no lanes, or no OpenSSL 3")
+
+LIBRARY = crypto_mb.library() if HAS_LANES else crypto_mb.Library("gmpy2", REFERENCE)
+
+
+def planned(private: RSAPrivateKey) -> Rs512Key:
+    """A key with both kinds of lanes, used by that plan."""
+    numbers = private.private_numbers()
+    lanes = [kind(LIBRARY.functions, numbers, BEFORE_DIGEST) for kind in (Eight, Four)]
+    return Rs512Key(private, lanes, PLAN)

@@ -51,7 +51,10 @@ async def open_core(  # noqa: PLR0913 - each by its name
     policy = settings.policy()
     key_expiries = key_expiries_on(engine, settings)
     reload = await KeysetReload.open(
-        KeysetReader(keys_keeper(settings, met), times), key_expiries, clock
+        KeysetReader(keys_keeper(settings, met), times),
+        key_expiries,
+        clock,
+        multi_buffer=settings.multi_buffer_signing == "auto",
     )
     tokens = TokenRules(
         store=Sessions(engine, memory, keep=longest_kept(policy)),

@@ -67,7 +67,7 @@ async def open_app(
         following = (core.reload.follow(), tidying, clients.registry.run())
         async with beside(*following, verifiers.keep_writing(clock)):
             with on_sighup(core.reload.wake, clients.registry.wake):
-                _tell_how_it_signs()
+                _tell_how_it_signs(settings)
                 yield app
 
 
@@ -117,9 +117,12 @@ def _password_slots(settings: Settings) -> int:
     return max(1, cores() // worker_count(settings.workers))
 
 
-def _tell_how_it_signs() -> None:
+def _tell_how_it_signs(settings: Settings) -> None:
     """Capacity depends on it, and nothing else does."""
     log = structlog.get_logger(__name__)
+    if settings.multi_buffer_signing == "off":
+        log.info("all keys sign one by one", because="MULTI_BUFFER_SIGNING is off")
+        return
     try:
         by = crypto_mb.library().told
     except crypto_mb.Unavailable as why:

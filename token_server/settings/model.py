@@ -41,6 +41,7 @@ _Host = Annotated[str, PlainValidator(read_host)]
 _Port = Annotated[int, PlainValidator(whole_number(0, 65535))]
 _OptionalPath = Annotated[Path | None, PlainValidator(optional(read_path))]
 _RefreshPolicy = Annotated[RefreshPolicy, PlainValidator(one_of("rotating", "reusable"))]
+_OnlyWhereUseful = Annotated[Literal["auto", "off"], PlainValidator(one_of("auto", "off"))]
 _Duration = Annotated[timedelta, PlainValidator(read_duration)]
 _OptionalDuration = Annotated[timedelta | None, PlainValidator(optional(read_duration))]
 _Lifetime = Annotated[timedelta, PlainValidator(read_lifetime)]
@@ -78,6 +79,9 @@ class Settings(BaseModel):
     )
     key_size: Annotated[int, PlainValidator(one_of(2048, 3072, 4096))] = 2048
     keys_passphrase_file: _OptionalPath = None
+    multi_buffer_signing: Annotated[
+        Literal["auto", "off"], PlainValidator(one_of("auto", "off"))
+    ] = "auto"
     clients_file: _OptionalPath = None
     dialects: Annotated[tuple[Dialect, ...], PlainValidator(some_of("form", "json", "header"))] = (
         "form",

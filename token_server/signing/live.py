@@ -30,9 +30,15 @@ class LiveKeys:
     """
 
     def __init__(
-        self, keys: Keys, *, grace_period: timedelta, propagation_period: timedelta
+        self,
+        keys: Keys,
+        *,
+        grace_period: timedelta,
+        propagation_period: timedelta,
+        multi_buffer: bool = True,
     ) -> None:
         self._grace_period = grace_period
+        self._multi_buffer = multi_buffer
         self._propagation_period = propagation_period
         self.take(keys)
 
@@ -44,7 +50,12 @@ class LiveKeys:
         """Go by these keys from now on."""
         self._state = _State(
             keys=keys,
-            signer=KeysetSigner(keys.keyset, keys.private_keys, grace_period=self._grace_period),
+            signer=KeysetSigner(
+                keys.keyset,
+                keys.private_keys,
+                grace_period=self._grace_period,
+                multi_buffer=self._multi_buffer,
+            ),
             jwk_set=PublicJwkSet(keys.keyset, propagation_period=self._propagation_period),
         )
 

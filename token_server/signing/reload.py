@@ -22,7 +22,7 @@ SHORTEST_INTERVAL = timedelta(milliseconds=100)
 class KeysetReload:
     """Whoever asks `live` for keys never waits for it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each by its name
         self,
         reader: KeysetReader,
         expiries: KeyExpiries,
@@ -30,11 +30,13 @@ class KeysetReload:
         *,
         first: Reading,
         heard: Heard | None,
+        multi_buffer: bool,
     ) -> None:
         self.live = LiveKeys(
             first.keys,
             grace_period=reader.times.grace_period,
             propagation_period=reader.times.propagation_period,
+            multi_buffer=multi_buffer,
         )
         self._reader = reader
         self._expiries = expiries
@@ -56,15 +58,25 @@ class KeysetReload:
         )
 
     @classmethod
-    async def open(cls, reader: KeysetReader, expiries: KeyExpiries, clock: Clock) -> Self:
-        """With everything that is needed to begin; the store may come later. Raises: Problem."""
+    async def open(
+        cls,
+        reader: KeysetReader,
+        expiries: KeyExpiries,
+        clock: Clock,
+        *,
+        multi_buffer: bool = True,
+    ) -> Self:
+        """With everything that is needed to begin; the store may come later.
+
+        `multi_buffer`: whether several signatures may be computed at once. Raises: Problem.
+        """
         heard: Heard | None = None
         with suppress(TemporarilyUnavailable):
             heard = Heard(at=clock(), latest_expiries=await expiries.latest())
         reading = await asyncio.to_thread(reader.read, heard, clock())
         for problem in reading.problems:
             raise problem
-        return cls(reader, expiries, clock, first=reading, heard=heard)
+        return cls(reader, expiries, clock, first=reading, heard=heard, multi_buffer=multi_buffer)
 
     async def follow(self) -> NoReturn:
         """Look, from time to time and whenever woken."""

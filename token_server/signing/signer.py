@@ -36,6 +36,7 @@ class KeysetSigner:
         private_keys: Mapping[Kid, RSAPrivateKey],
         *,
         grace_period: timedelta,
+        multi_buffer: bool = True,
     ) -> None:
         headers = {
             (key.kid, typ): jws.header_of(key.kid, typ) for key in keyset.keys for typ in TokenType
@@ -44,7 +45,10 @@ class KeysetSigner:
         self._turn = SigningTurn()
         self._snapshot = _Snapshot(
             keyset=keyset,
-            private_keys={kid: Rs512Key.of(each) for kid, each in private_keys.items()},
+            private_keys={
+                kid: Rs512Key.of(each) if multi_buffer else Rs512Key(each)
+                for kid, each in private_keys.items()
+            },
             verifying_keys={key.kid: verifying_key(key.public) for key in keyset.keys},
             headers=headers,
             by_header={header: of for of, header in headers.items() if of[1] in TYPES_READ},
