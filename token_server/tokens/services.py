@@ -109,8 +109,8 @@ class Tokens(Protocol):
     async def revoke(self, unverified_token: str, *, client: Client | None) -> None:
         """RFC 7009: an access token alone, or the whole session of a refresh token.
 
-        A genuine token is revoked whatever its times say. One that is unknown, or another client's,
-        changes nothing and raises nothing.
+        A genuine token is revoked whatever its times say. One that is unknown, or another
+        client's, changes nothing and raises nothing.
 
         Raises: TemporarilyUnavailable.
         """
