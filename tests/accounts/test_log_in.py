@@ -1,24 +1,16 @@
 """Log in: who may, who may not, and that nobody can tell why not."""
 
 import asyncio
-import io
 import json
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from msgspec import structs
 from redis.asyncio import Redis
-from support.accounts import WatchedHasher, an_account
-from support.moments import MovableClock
+from support.accounts import WatchedHasher
+from support.log_in import PEER, Door
 
-from token_server.accounts.log_in import PasswordLogIn
-from token_server.accounts.passwords import Passwords
-from token_server.audit import AuditLog
-from token_server.store.accounts import Accounts
-from token_server.store.attempts import Attempts
-from token_server.store.engine import Engine
 from token_server.tokens.model import Subject
 from token_server.tokens.refusals import (
     AccountDisabled,
@@ -26,7 +18,6 @@ from token_server.tokens.refusals import (
     LoginRefused,
     Overloaded,
     PasswordWrong,
-    Refusal,
     StoreUnavailable,
     TooManyAttempts,
 )
@@ -34,44 +25,7 @@ from token_server.tokens.refusals import (
 pytestmark = pytest.mark.anyio
 
 ALICE = Subject("alice")
-PEER = "192.0.2.1"
 OURS = "$argon2id$v=19$m=8,t=1,p=1"
-
-
-@dataclass
-class Door:
-    """Log in on a real store, with three failures at once and one more each minute."""
-
-    redis: Redis
-    clock: MovableClock = field(default_factory=MovableClock)
-    hasher: WatchedHasher = field(default_factory=WatchedHasher)
-    audited: io.StringIO = field(default_factory=io.StringIO)
-    waiting: int = 64
-    burst: int = 3
-
-    def __post_init__(self) -> None:
-        engine = Engine(self.redis, waits_for_fsync=False)
-        self.accounts = Accounts(engine, keep=timedelta(days=14))
-        self.passwords = Passwords(hasher=self.hasher, slots=2, waiting=self.waiting)
-        self.log_in = PasswordLogIn(
-            accounts=self.accounts,
-            attempts=Attempts(engine, burst=self.burst, interval=timedelta(minutes=1)),
-            passwords=self.passwords,
-            clock=self.clock,
-            audit=AuditLog(self.audited, clock=self.clock),
-        )
-
-    async def add(self, name: str, password: str) -> None:
-        password_hash = await self.passwords.hash(password)
-        assert await self.accounts.add(an_account(name, password_hash=password_hash))
-
-    async def refusal(self, name: str, password: str, peer: str = PEER) -> Refusal:
-        with pytest.raises(Refusal) as refused:
-            await self.log_in(name, password, peer=peer)
-        return refused.value
-
-    async def may_try(self, name: str, peer: str = PEER) -> bool:
-        return isinstance(await self.refusal(name, "wrong", peer), LoginRefused)
 
 
 @pytest.fixture
@@ -162,8 +116,10 @@ async def test_failures_count_by_name_and_peer(door: Door) -> None:
     ("one", "other", "counts_together"),
     [
         ("2001:db8::1", "2001:db8::ffff:2", True),
+        ("2001:db8::1", "2001:db8::1:0:0:2", True),
         ("2001:db8::1", "2001:db8:0:1::1", False),
         ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
         ("", "", True),
     ],
 )
@@ -179,7 +135,8 @@ async def test_what_was_typed_as_a_name_is_not_collected(door: Door) -> None:
     await door.refusal("a-mistyped-password", "x")
     await door.refusal("x" * 65_536, "x")
     keys = await door.redis.keys("token-server:attempts:*")
-    assert [len(key) for key in keys] == [len("token-server:attempts:") + 64] * 2
+    # Two pairs, two names, and the network that both came from.
+    assert [len(key) for key in keys] == [len("token-server:attempts:") + 64] * 5
 
 
 async def test_a_good_log_in_renews_a_hash_of_other_parameters(redis: Redis) -> None:

@@ -10,13 +10,9 @@ import pytest
 from argon2 import PasswordHasher
 from support.accounts import WatchedHasher
 
-from token_server.accounts import passwords as passwords_module
-from token_server.accounts.passwords import (
-    LONGEST_PASSWORD,
-    NICENESS,
-    Passwords,
-    recommended_hasher,
-)
+from token_server.accounts import fair_queue
+from token_server.accounts.fair_queue import NICENESS
+from token_server.accounts.passwords import LONGEST_PASSWORD, Passwords, recommended_hasher
 from token_server.problems import Problem
 from token_server.tokens.refusals import Overloaded
 
@@ -142,7 +138,7 @@ async def test_who_has_waited_for_too_long_costs_nothing_more(
     hasher.gate.clear()
     asked = [asyncio.create_task(passwords.verify(None, "x")) for _ in range(6)]
     await until(lambda: hasher.running == 2)
-    monkeypatch.setattr(passwords_module, "LONGEST_WAIT_SECONDS", -1)
+    monkeypatch.setattr(fair_queue, "LONGEST_WAIT_SECONDS", -1)
     hasher.gate.set()
     outcomes = await asyncio.gather(*asked, return_exceptions=True)
     assert outcomes[:2] == [False] * 2

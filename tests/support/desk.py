@@ -6,6 +6,7 @@ import json
 import uuid
 import warnings
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,12 @@ from support.moments import MovableClock
 from token_server.accounts.clients.desk import ClientDesk
 from token_server.accounts.clients.file import read_clients
 from token_server.accounts.clients.registered import Registered
+from token_server.accounts.clients.secret_guesses import SecretGuesses
 from token_server.problems import Problem
 from token_server.settings import Settings
+from token_server.store.attempts import Attempts
 from token_server.store.engine import Engine
+from token_server.store.known_networks import StoredKnownNetworks
 from token_server.store.memory import StoreMemory, load_secret
 from token_server.store.single_use import UsedOnce
 from token_server.tokens.clients import Client
@@ -127,11 +131,15 @@ def raw_basic(credentials: bytes) -> str:
     return f"Basic {base64.b64encode(credentials).decode()}"
 
 
-def shown(*authorization: str, endpoint: str = TOKEN_PATH, **members: str) -> ShownCredentials:
+def shown(
+    *authorization: str, endpoint: str = TOKEN_PATH, peer: str = "192.0.2.1", **members: str
+) -> ShownCredentials:
     given: dict[str, str | None] = dict.fromkeys(
         ("client_id", "client_secret", "client_assertion", "client_assertion_type")
     )
-    return ShownCredentials(authorization=authorization, endpoint=endpoint, **{**given, **members})
+    return ShownCredentials(
+        authorization=authorization, endpoint=endpoint, peer=peer, **{**given, **members}
+    )
 
 
 @dataclass
@@ -173,6 +181,10 @@ async def open_desk(redis: Redis, folder: Path, *, toml: str = FILE) -> Desk:
         issuer=ISSUER,
         token_endpoint=ISSUER + TOKEN_PATH,
         single_use=UsedOnce(engine, memory),
+        guesses=SecretGuesses(
+            Attempts(engine, burst=3, interval=timedelta(minutes=1)),
+            known_networks=StoredKnownNetworks(engine, kind="client"),
+        ),
         clock=clock,
     )
     return Desk(desk, clock)

@@ -3,14 +3,14 @@
 So is what it costs: each failure verifies one hash and counts once. Only the audit log differs.
 """
 
-import hashlib
 from contextlib import suppress
 
+from token_server.accounts.guess_limits import GuessLimits, forgive
 from token_server.accounts.passwords import Passwords
 from token_server.networks import network_of
 from token_server.tokens.claims import is_subject
 from token_server.tokens.model import Account, Subject
-from token_server.tokens.ports import AccountStore, AttemptLimiter, Audit, Clock, Fact
+from token_server.tokens.ports import AccountStore, Audit, Clock, Fact
 from token_server.tokens.refusals import (
     AccountDisabled,
     AccountUnknown,
@@ -29,13 +29,13 @@ class PasswordLogIn:
         self,
         *,
         accounts: AccountStore,
-        attempts: AttemptLimiter,
+        limits: GuessLimits,
         passwords: Passwords,
         clock: Clock,
         audit: Audit,
     ) -> None:
         self._accounts = accounts
-        self._attempts = attempts
+        self._limits = limits
         self._passwords = passwords
         self._clock = clock
         self._audit = audit
@@ -43,35 +43,33 @@ class PasswordLogIn:
     async def __call__(self, name: str, password: str, *, peer: str) -> Subject:
         # A name that can be nobody's is not looked up: its caller learns nothing from that.
         account = await self._accounts.find(Subject(name)) if is_subject(name) else None
-        key = _attempt_key(name, peer)
-        await self._charge(key, account)
+        network, now = network_of(peer, ipv4=32), self._clock()
+        try:
+            charged = await self._limits.charge(name, network, now=now)
+        except TooManyAttempts as refusal:
+            raise refusal.about(sub=account.name) if account else refusal  # noqa: B904 - the same
         password_hash = account.password_hash if account else None
         try:
-            matches = await self._passwords.verify(password_hash, password)
+            matches = await self._passwords.verify(password_hash, password, network=network)
         except Overloaded:
-            await self._attempts.forgive(key)
+            await forgive(charged)
             raise
         if account is None or account.disabled or not matches:
             raise _refusal(account, matches=matches)
-        await self._attempts.forgive(key)
-        await self._renew_hash(account, password)
+        await forgive(charged)
+        await self._limits.remember(account.name, network, now=now)
+        await self._renew_hash(account, password, network)
         self._audit.record(Fact.LOGGED_IN, sub=account.name)
         return account.name
 
-    async def _charge(self, key: str, account: Account | None) -> None:
-        retry_in = await self._attempts.charge(key, now=self._clock())
-        if retry_in is not None:
-            refusal = TooManyAttempts(retry_in)
-            raise refusal.about(sub=account.name) if account else refusal
-
-    async def _renew_hash(self, account: Account, password: str) -> None:
+    async def _renew_hash(self, account: Account, password: str, network: str) -> None:
         if not self._passwords.needs_rehash(account.password_hash):
             return
         # It can be done at the next log-in as well, so it fails none.
         with suppress(TemporarilyUnavailable):
             await self._accounts.set_password_hash(
                 account.name,
-                await self._passwords.hash(password),
+                await self._passwords.hash(password, network=network),
                 # A password that was changed meanwhile stays changed.
                 replacing=account.password_hash,
                 # It is the password of then: only its hash is new.
@@ -85,12 +83,3 @@ def _refusal(account: Account | None, *, matches: bool) -> LoginRefused:
         return AccountUnknown()
     refusal = AccountDisabled() if matches else PasswordWrong()
     return refusal.about(sub=account.name)
-
-
-def _attempt_key(name: str, peer: str) -> str:
-    """What failures are counted by; a digest, so that the store does not collect what was typed.
-
-    The peer stands first: unlike a name, it holds no NUL.
-    """
-    typed = f"{network_of(peer, ipv4=32)}\0{name}".encode("utf-8", "surrogatepass")
-    return hashlib.sha256(typed).hexdigest()

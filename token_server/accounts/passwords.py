@@ -4,25 +4,17 @@ A password is compared in its NFC form (RFC 8265 §4.2.2, OpaqueString): one key
 one character, another as two, and the person typed the same thing on both.
 """
 
-import asyncio
-import os
 import secrets
-import sys
-import threading
-import time
 import unicodedata
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import HashingError, VerificationError, VerifyMismatchError
 from argon2.low_level import Type
 
+from token_server.accounts.fair_queue import FairQueue
 from token_server.problems import Problem
 from token_server.tokens.refusals import Overloaded
 
-T = TypeVar("T")
 LONGEST_PASSWORD = 1024
 """In bytes of UTF-8, as it was sent."""
 
@@ -34,28 +26,25 @@ def recommended_hasher() -> PasswordHasher:
     )
 
 
-NICENESS = 15
-LONGEST_WAIT_SECONDS = 5.0
-"""For a thread: nobody waits for longer, and whoever asked again would be served twice."""
+_OPERATOR = "operator"
+"""The network of a command, which shares its queue with no client."""
 
 
 class Passwords:
-    """`slots` of argon2 at once, `waiting` more in a queue, and whoever comes then is refused.
+    """`slots` of argon2 at once, `waiting` more in a fair queue; the rest is refused.
 
     So log-ins can neither take every core from the refreshes, nor pile up memory (46 MiB each).
+    `network` is the one that the work is done for (token_server.networks).
     """
 
     def __init__(
         self, *, hasher: PasswordHasher | None = None, slots: int = 2, waiting: int = 64
     ) -> None:
         self._hasher = hasher or recommended_hasher()
-        self._threads = ThreadPoolExecutor(
-            slots, thread_name_prefix="argon2", initializer=_give_way
-        )
-        self._places = threading.BoundedSemaphore(slots + waiting)
+        self._queue = FairQueue(slots=slots, waiting=waiting)
         self._hash_of_nobody = self._hasher.hash(secrets.token_bytes(32))
 
-    async def hash(self, password: str) -> str:
+    async def hash(self, password: str, *, network: str = _OPERATOR) -> str:
         """A new hash. Raises: Problem, where this can be no password; Overloaded."""
         secret = _bytes_of(password)
         if secret is None:
@@ -63,31 +52,25 @@ class Passwords:
                 f"a password has 1 to {LONGEST_PASSWORD} bytes of UTF-8",
                 hint="use --generate to have one made",
             )
-        return await self._in_a_slot(lambda: self._hash(secret))
+        return await self._queue.run(network, lambda: self._hash(secret))
 
-    async def verify(self, password_hash: str | None, password: str) -> bool:
+    async def verify(
+        self, password_hash: str | None, password: str, *, network: str = _OPERATOR
+    ) -> bool:
         """Whether they fit. None is nobody's hash: it costs the same, and nothing fits.
 
         Raises: Overloaded.
         """
         secret = _bytes_of(password)
         if password_hash is None or secret is None:
-            await self._in_a_slot(lambda: self._verify(self._hash_of_nobody, secret or b""))
+            unknown = self._hash_of_nobody
+            await self._queue.run(network, lambda: self._verify(unknown, secret or b""))
             return False
-        return await self._in_a_slot(lambda: self._verify(password_hash, secret))
+        return await self._queue.run(network, lambda: self._verify(password_hash, secret))
 
     def needs_rehash(self, password_hash: str) -> bool:
         """Whether it was made with other parameters than ours."""
         return self._hasher.check_needs_rehash(password_hash)
-
-    async def _in_a_slot(self, work: Callable[[], T]) -> T:
-        if not self._places.acquire(blocking=False):
-            raise Overloaded
-        job = self._threads.submit(_unless_late, work, time.monotonic())
-        # By the job, not by its caller: a cancelled caller's job may still be running, and holds
-        # its thread and its memory until it is done. One that still waits ends at once.
-        job.add_done_callback(lambda _: self._places.release())
-        return await asyncio.wrap_future(job)
 
     def _hash(self, secret: bytes) -> str:
         try:
@@ -103,18 +86,6 @@ class Passwords:
         except VerificationError as no_memory:
             # Not a wrong password: nobody may be told so, or be locked out for it.
             raise Overloaded from no_memory
-
-
-def _unless_late(work: Callable[[], T], asked_at: float) -> T:
-    if time.monotonic() - asked_at > LONGEST_WAIT_SECONDS:
-        raise Overloaded
-    return work()
-
-
-def _give_way() -> None:
-    """A log-in takes a core for fifty times as long as a refresh: it takes what those leave."""
-    if sys.platform == "linux":  # Elsewhere a thread has no priority of its own.
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 def _bytes_of(password: str) -> bytes | None:

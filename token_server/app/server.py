@@ -12,6 +12,7 @@ from token_server.accounts.log_in import PasswordLogIn
 from token_server.accounts.passwords import Passwords
 from token_server.accounts.profile import AccountProfiles
 from token_server.app.core import Core, open_core
+from token_server.app.guessing import log_in_limits, secret_guesses
 from token_server.app.keys import key_times, keys_tidier, policies
 from token_server.app.store import Briefing
 from token_server.audit import AuditLog
@@ -19,7 +20,6 @@ from token_server.logs import log_to
 from token_server.rounds import beside, on_sighup
 from token_server.settings import Settings
 from token_server.signing import crypto_mb
-from token_server.store.attempts import Attempts
 from token_server.store.connect import connect
 from token_server.store.engine import Engine
 from token_server.store.single_use import UsedOnce
@@ -85,7 +85,7 @@ def _log_in(
 ) -> PasswordLogIn:
     return PasswordLogIn(
         accounts=core.accounts,
-        attempts=Attempts(engine),
+        limits=log_in_limits(engine),
         passwords=Passwords(slots=_password_slots(settings)),
         clock=clock,
         audit=audit,
@@ -100,6 +100,7 @@ def _clients(settings: Settings, engine: Engine, core: Core, clock: Clock) -> Cl
         issuer=settings.issuer,
         token_endpoint=f"{settings.issuer}/api/oauth2/token",
         single_use=UsedOnce(engine, core.memory),
+        guesses=secret_guesses(engine),
         clock=clock,
     )
 

@@ -79,6 +79,7 @@ class Accounts:
         removed = await self._end_all(_REMOVE, name)
         # Also where there was none: the one before us may have died right here.
         await self._change(_INDEX, [names.ACCOUNTS], ["SREM", name])
+        await self._engine.command("DEL", names.known_networks("account", name))
         if await self.find(name):
             # Added again meanwhile, and this was its entry.
             await self._list(name)

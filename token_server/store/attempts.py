@@ -10,7 +10,7 @@ _CHARGE, _FORGIVE = Script("attempts_charge"), Script("attempts_forgive")
 
 
 class Attempts:
-    """The AttemptLimiter of tokens/ports.py."""
+    """The AttemptLimiter of tokens/guessing.py."""
 
     def __init__(
         self, engine: Engine, *, burst: int = 100, interval: timedelta = timedelta(seconds=6)

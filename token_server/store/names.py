@@ -1,6 +1,8 @@
 """The names of keys. The braces keep all keys of one subject in one cluster slot."""
 
+import hashlib
 import re
+from typing import Literal
 
 from token_server.tokens.model import SessionId, Subject, TokenId
 
@@ -12,6 +14,7 @@ VERIFIERS = "token-server:verifiers"
 ACCOUNTS = "token-server:accounts"
 ATTEMPTS = "token-server:attempts:"
 USED = "token-server:used:"
+KNOWN_NETWORKS = "token-server:known-networks:"
 PROBE = "token-server:probe"
 BARRIER = "token-server:barrier"
 _ESCAPES = str.maketrans({"%": "%25", "{": "%7B", "}": "%7D"})
@@ -44,6 +47,12 @@ def revoked(subject: Subject, token_id: TokenId) -> str:
 
 def account(name: Subject) -> str:
     return f"{_tag(name)}:account"
+
+
+def known_networks(kind: Literal["account", "client"], name: str) -> str:
+    """By a digest, because also what was typed as a name is looked up."""
+    digest = hashlib.sha256(f"{kind}\0{name}".encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{KNOWN_NETWORKS}{digest}"
 
 
 def subject_of(session_key: str) -> Subject:

@@ -215,19 +215,6 @@ class AccountStore(Protocol):
         """Forget the account and end all its sessions, in one step."""
 
 
-class AttemptLimiter(Protocol):
-    """Counts failures by key, on all servers of one store alike.
-
-    Charged before and forgiven after, so that many at once are no more than one by one.
-    """
-
-    async def charge(self, key: str, *, now: datetime) -> timedelta | None:
-        """Count an attempt as failed, before it is made; or how long this key must wait."""
-
-    async def forgive(self, key: str) -> None:
-        """Take back what was counted: the attempt was good, or was not made."""
-
-
 class SingleUse(Protocol):
     """What is good once, on all servers of one store. Raises StoreUnavailable."""
 

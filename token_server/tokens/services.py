@@ -22,6 +22,8 @@ class ShownCredentials:
     client_assertion_type: str | None
     endpoint: str
     """The path that was asked, which an assertion may name as its audience."""
+    peer: str
+    """The address that the request came from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +138,7 @@ class ClientAuthentication(Protocol):
 
         None: the request names no client and no credentials. A public client names itself.
 
-        Raises: ClientRefused; RequestMalformed, where there are two methods;
+        Raises: ClientRefused; RequestMalformed, where there are two methods; TooManyAttempts;
         TemporarilyUnavailable.
         """
 

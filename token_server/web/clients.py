@@ -11,6 +11,7 @@ from token_server.tokens.ports import Clock
 from token_server.tokens.refusals import Refusal
 from token_server.tokens.services import ClientAuthentication, ClientRegistry
 from token_server.web.dialects.standard_form import StandardForm
+from token_server.web.wire import peer_of
 
 
 class Callers:
@@ -29,11 +30,12 @@ class Callers:
     async def __call__(self, request: Request, form: StandardForm) -> Client | None:
         """None: the request names no client.
 
-        Raises: ClientRefused, RequestMalformed, TemporarilyUnavailable.
+        Raises: ClientRefused, RequestMalformed, TooManyAttempts, TemporarilyUnavailable.
         """
         if not self.are_known:
             return None
-        shown = form.credentials(request.headers, endpoint=request.scope["path"])
+        endpoint, peer = request.scope["path"], peer_of(request)
+        shown = form.credentials(request.headers, endpoint=endpoint, peer=peer)
         return await self._authenticate(shown, now=self._clock())
 
 

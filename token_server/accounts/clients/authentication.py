@@ -4,6 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from token_server.accounts.clients.assertions import (
     AssertionCheck,
@@ -14,10 +15,12 @@ from token_server.accounts.clients.assertions import (
 from token_server.accounts.clients.basic import is_basic, read_basic
 from token_server.accounts.clients.live import LiveClients
 from token_server.accounts.clients.registered import RegisteredClient
+from token_server.accounts.clients.secret_guesses import SecretGuesses
 from token_server.tokens.clients import AuthMethod, Client
-from token_server.tokens.refusals import ClientRefused, RequestMalformed
+from token_server.tokens.refusals import ClientRefused, Refusal, RequestMalformed, TooManyAttempts
 from token_server.tokens.services import ShownCredentials
 
+R = TypeVar("R", bound=Refusal)
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LONGEST_ASSERTION_LIFETIME = timedelta(hours=1)
 _TYPES = frozenset({"jwt", "client-authentication+jwt"})
@@ -29,10 +32,17 @@ class ClientCheck:
     """The ClientAuthentication of tokens/services.py."""
 
     def __init__(
-        self, clients: LiveClients, check: AssertionCheck, *, issuer: str, token_endpoint: str
+        self,
+        clients: LiveClients,
+        check: AssertionCheck,
+        guesses: SecretGuesses,
+        *,
+        issuer: str,
+        token_endpoint: str,
     ) -> None:
         self._clients = clients
         self._check = check
+        self._guesses = guesses
         self._issuer = issuer
         self._token_endpoint = token_endpoint
 
@@ -42,33 +52,38 @@ class ClientCheck:
             return None
         match method:
             case AuthMethod.BASIC:
-                found = self._by_basic(shown)
+                found = await self._by_basic(shown, now)
             case AuthMethod.POST:
-                found = self._by_secret(shown.client_id, shown.client_secret or "", method)
+                secret = shown.client_secret or ""
+                found = await self._by_secret(shown.client_id, secret, method, shown.peer, now)
             case AuthMethod.PRIVATE_KEY_JWT:
                 found = await self._by_assertion(shown, now)
             case AuthMethod.NONE:
                 found = self._registered(shown.client_id, method)
         return found.client
 
-    def _by_basic(self, shown: ShownCredentials) -> RegisteredClient:
+    async def _by_basic(self, shown: ShownCredentials, now: datetime) -> RegisteredClient:
         try:
             client_id, secret = read_basic(shown.authorization[0])
         except ValueError:
             raise ClientRefused("credentials malformed") from None
-        found = self._by_secret(client_id, secret, AuthMethod.BASIC)
+        found = await self._by_secret(client_id, secret, AuthMethod.BASIC, shown.peer, now)
         # RFC 6749 does not forbid to name oneself twice, and libraries do.
         if shown.client_id not in (None, client_id):
             raise _refused("client_id of another client", found)
         return found
 
-    def _by_secret(
-        self, client_id: str | None, secret: str, method: AuthMethod
+    async def _by_secret(
+        self, client_id: str | None, secret: str, method: AuthMethod, peer: str, now: datetime
     ) -> RegisteredClient:
         """It takes as long for a client that does not exist."""
         found = self._clients.registered(client_id or "")
-        hashes = found.secret_hashes if found else ()
-        if not _is_one_of(secret, hashes):
+        is_right = _is_one_of(secret, found.secret_hashes if found else ())
+        try:
+            await self._guesses.check(client_id or "", peer, is_right=is_right, now=now)
+        except TooManyAttempts as refusal:
+            raise _naming(refusal, found)  # noqa: B904 - the same refusal
+        if not is_right:
             raise _refused("secret wrong, or client unknown", found)
         return self._registered(client_id, method)
 
@@ -132,8 +147,11 @@ def _method(shown: ShownCredentials) -> AuthMethod:
 
 def _refused(because: str, found: RegisteredClient | None) -> ClientRefused:
     """The audit log names clients that are there, and nothing else that somebody sent as one."""
-    refused = ClientRefused(because)
-    return refused.about(client_id=found.client.client_id) if found else refused
+    return _naming(ClientRefused(because), found)
+
+
+def _naming(refusal: R, found: RegisteredClient | None) -> R:
+    return refusal.about(client_id=found.client.client_id) if found else refusal
 
 
 def _is_one_of(secret: str, hashes: Iterable[bytes]) -> bool:

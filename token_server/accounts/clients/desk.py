@@ -10,6 +10,7 @@ from token_server.accounts.clients.fetching import JwksFetcher
 from token_server.accounts.clients.issuers import TrustedAssertions
 from token_server.accounts.clients.jwks_uri import RemoteKeys
 from token_server.accounts.clients.live import LiveClients
+from token_server.accounts.clients.secret_guesses import SecretGuesses
 from token_server.tokens.model import Policy
 from token_server.tokens.ports import Clock, SingleUse
 
@@ -29,6 +30,7 @@ class ClientDesk:
         issuer: str,
         token_endpoint: str,
         single_use: SingleUse,
+        guesses: SecretGuesses,
         clock: Clock,
     ) -> Self:
         """Raises: Problem."""
@@ -37,6 +39,6 @@ class ClientDesk:
         us = {"issuer": issuer, "token_endpoint": token_endpoint}
         return cls(
             registry=registry,
-            authentication=ClientCheck(registry, check, **us),
+            authentication=ClientCheck(registry, check, guesses, **us),
             assertions=TrustedAssertions(registry, check, **us, clock=clock),
         )

@@ -46,7 +46,7 @@ class StandardForm:
     def asked(self) -> Asked:
         return Asked(scope=self.members.get("scope"), resources=self.resources)
 
-    def credentials(self, headers: Headers, *, endpoint: str) -> ShownCredentials:
+    def credentials(self, headers: Headers, *, endpoint: str, peer: str) -> ShownCredentials:
         return ShownCredentials(
             authorization=tuple(headers.getlist("authorization")),
             client_id=self.members.get("clientid"),
@@ -54,6 +54,7 @@ class StandardForm:
             client_assertion=self.members.get("clientassertion"),
             client_assertion_type=self.members.get("clientassertiontype"),
             endpoint=endpoint,
+            peer=peer,
         )
 
 

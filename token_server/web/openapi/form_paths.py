@@ -204,7 +204,7 @@ def _api_version() -> Part:
 
 
 def _revoke(*, with_clients: bool) -> Part:
-    kinds = (*_OF_FORMS, *((ClientRefused,) if with_clients else ()))
+    kinds = (*_OF_FORMS, *((ClientRefused, TooManyAttempts) if with_clients else ()))
     done = success("Revoked, or never there.", {"type": "object", "maxProperties": 0})
     return {
         "tags": ["standards"],
@@ -239,7 +239,7 @@ def _introspect() -> Part:
         "requestBody": _form(_shown_token(with_clients=True)),
         "responses": merged(
             {"200": _worth()},
-            _standard((*_OF_FORMS, ClientRefused)),
+            _standard((*_OF_FORMS, ClientRefused, TooManyAttempts)),
         ),
     }
 
