@@ -24,7 +24,7 @@ def file(tmp_path: Path) -> Path:
 def test_a_good_file_is_said_to_be_good(shell: Shell, file: Path) -> None:
     done = shell("clients", "check", CLIENTS_FILE=str(file))
     assert (done.code, done.err) == (0, "")
-    assert done.out == "the clients file is good: 6 clients, 1 trusted issuer\n"
+    assert done.out == "the clients file is good: 7 clients, 1 trusted issuer\n"
 
 
 @pytest.mark.parametrize("words", [("clients", "check"), ("config", "check"), ("clients", "list")])
@@ -55,6 +55,10 @@ def test_clients_are_listed_without_their_secrets_and_keys(shell: Shell, file: P
     as_json = shell("clients", "list", "--json", CLIENTS_FILE=str(file))
     rows = {row["client_id"]: row for row in json.loads(as_json.out)}
     assert list(rows) == sorted(rows)
+    both = ["client_secret_basic", "client_secret_post"]
+    assert rows["either"]["token_endpoint_auth_method"] == both
+    assert rows["phone-app"]["token_endpoint_auth_method"] == "none"
+    assert "client_secret_basic+client_secret_post  either\n" in done.out
     assert rows["phone-app"]["grant_types"] == ["refresh_token"]
     assert rows["phone-app"]["refresh_token_lifetime"] == "14d"
     for secret in SECRETS.values():

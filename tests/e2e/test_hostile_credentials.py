@@ -38,7 +38,9 @@ def two_at_once(clientele: Clientele) -> Iterator[Case]:
     secret, by_key = known.secrets["billing"], known.client_assertion
     yield "Basic and a secret", right(clientele), {"client_secret": secret}
     own = {"client_id": "billing", "client_secret": secret}
-    yield "Basic and the same in the body", right(clientele), own
+    other = {"client_id": "billing", "client_secret": f"{secret}x"}
+    yield "Basic and another secret in the body", right(clientele), other
+    yield "another secret in Basic", basic(f"billing:{secret}x".encode()), own
     yield "Basic and an assertion", right(clientele), by_key()
     yield "Basic and an assertion alone", right(clientele), {"client_assertion": "x"}
     yield "a secret and an assertion", [], own | by_key()

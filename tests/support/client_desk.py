@@ -35,7 +35,7 @@ def client(
 ) -> Client:
     return Client(
         client_id=ClientId(client_id),
-        auth_method=method,
+        auth_methods=frozenset({method}),
         grants=frozenset(grants),
         scope=tuple(scope.split()),
         audiences=audiences,
@@ -86,7 +86,7 @@ class ClientDesk:
         else:
             return None
         found = self.find(name)
-        if found is None or (found.auth_method is not AuthMethod.NONE and secret != name[::-1]):
+        if found is None or (not found.is_public and secret != name[::-1]):
             raise ClientRefused("the secret does not fit")
         return found
 

@@ -35,7 +35,7 @@ TOKEN_PATH = "/api/oauth2/token"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LOGIN = "https://login.example"
 DEFAULTS = Settings().policy()
-SECRETS = {"billing": "s3cr3t", "poster": "old", "tri:cky +%": "ä b+c%:&"}
+SECRETS = {"billing": "s3cr3t", "poster": "old", "either": "s3cr3t", "tri:cky +%": "ä b+c%:&"}
 KEYS: dict[str, RSAKey | ECKey | OKPKey] = {
     "portal": ECKey.generate_key("P-256", {"kid": "portal-1"}),
     "stranger": ECKey.generate_key("P-256", {"kid": "portal-1"}),
@@ -72,6 +72,11 @@ client_secret_sha256 = ["{sha256(SECRETS["tri:cky +%"])}"]
 client_id = "poster"
 token_endpoint_auth_method = "client_secret_post"
 client_secret_sha256 = ["{sha256("old")}", "{sha256("new")}"]
+
+[[clients]]
+client_id = "either"
+token_endpoint_auth_method = ["client_secret_basic", "client_secret_post"]
+client_secret_sha256 = ["{sha256(SECRETS["either"])}"]
 
 [[clients]]
 client_id = "portal"

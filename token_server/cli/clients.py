@@ -8,7 +8,7 @@ from token_server.accounts.clients.file import load_clients
 from token_server.accounts.clients.registered import Registered, RegisteredClient
 from token_server.durations import write_duration
 from token_server.settings import load_settings
-from token_server.tokens.clients import Client
+from token_server.tokens.clients import AuthMethod, Client
 
 
 @click.group("clients")
@@ -37,7 +37,7 @@ def list_clients(*, as_json: bool) -> None:
     for each in clients:
         client = each.client
         name = f"  ({each.name})" if each.name else ""
-        click.echo(f"{client.auth_method:19}  {client.client_id}{name}")
+        click.echo(f"{'+'.join(_methods(client)):19}  {client.client_id}{name}")
 
 
 def _load() -> Registered:
@@ -47,14 +47,19 @@ def _load() -> Registered:
     return load_clients(settings.clients_file, settings.policy())
 
 
+def _methods(client: Client) -> list[str]:
+    return [str(method) for method in AuthMethod if method in client.auth_methods]
+
+
 def _row(registered: RegisteredClient) -> dict[str, object]:
     """The members of the file, with what follows for those that are not in it."""
     client = registered.client
+    methods = _methods(client)
     policy = client.policy
     return {
         "client_id": client.client_id,
         "client_name": registered.name,
-        "token_endpoint_auth_method": client.auth_method,
+        "token_endpoint_auth_method": methods if len(methods) > 1 else methods[0],
         "grant_types": sorted(client.grants),
         "scope": " ".join(client.scope),
         "audiences": list(client.audiences),

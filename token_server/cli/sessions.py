@@ -14,7 +14,7 @@ from token_server.settings import Settings
 from token_server.store.engine import Engine
 from token_server.store.session_list import SessionList
 from token_server.system import RandomIds, system_clock
-from token_server.tokens.clients import AuthMethod, Client
+from token_server.tokens.clients import Client
 from token_server.tokens.model import EndReason, Session, SessionId, Subject, TokenPair
 from token_server.tokens.outcomes import (
     Done,
@@ -120,7 +120,7 @@ def _end_one(sid: str) -> None:
 
 
 def _check_may_reuse(client: Client) -> None:
-    if client.auth_method is AuthMethod.NONE or client.reusable is False:
+    if client.is_public or client.reusable is False:
         raise Problem(
             f"the sessions of client {client.client_id} are rotating",
             hint="RFC 9700 §4.14.2: only a client that authenticates may keep a refresh token; "

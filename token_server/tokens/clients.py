@@ -17,6 +17,8 @@ class AuthMethod(StrEnum):
     NONE = "none"
 
 
+SECRET_METHODS = frozenset({AuthMethod.BASIC, AuthMethod.POST})
+"""One secret in either place: a client may be registered for both."""
 ASSERTION_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "ES256", "EdDSA")
 """What a client may sign its assertions with (RFC 7523 §3)."""
 
@@ -50,7 +52,8 @@ class Client:
     """One registered client (docs/clients.md); its secrets and keys are not in it."""
 
     client_id: ClientId
-    auth_method: AuthMethod
+    auth_methods: frozenset[AuthMethod]
+    """One, or both places of a secret."""
     grants: frozenset[Grant]
     scope: tuple[str, ...]
     """The most it may ask for, and what it gets where it asks for nothing."""
@@ -64,6 +67,11 @@ class Client:
     """Whether it may know about tokens that are not its own."""
     names_scope: bool = False
     """Whether its registration has a scope, an empty one included."""
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it does not authenticate (RFC 6749 §2.1)."""
+        return AuthMethod.NONE in self.auth_methods
 
     @property
     def has_scope(self) -> bool:

@@ -5,7 +5,7 @@ import re
 from starlette.requests import Request
 from starlette.responses import Response
 
-from token_server.tokens.clients import AuthMethod, Client
+from token_server.tokens.clients import Client
 from token_server.tokens.refusals import ClientRefused
 from token_server.tokens.services import Tokens
 from token_server.web.dialects.standard_form import StandardForm
@@ -24,7 +24,7 @@ class Introspect:
     async def __call__(
         self, request: Request, form: StandardForm, client: Client | None
     ) -> Response:
-        if client is None or client.auth_method is AuthMethod.NONE:
+        if client is None or client.is_public:
             # RFC 7662 §2.1: or anybody could try tokens until one is good.
             raise ClientRefused("introspection_without_authentication")
         members = await self._tokens.introspect(shown_token(form), client=client)

@@ -104,7 +104,7 @@ async def authorize(_request: Request) -> Response:
 def document(issuer: str, registered: Iterable[Client] | None) -> dict[str, object]:
     """In RFC 8414 §2's order; `registered` is None where there are no clients at all."""
     clients = list(registered or ())
-    methods = {AuthMethod.NONE, *(client.auth_method for client in clients)}
+    methods = {AuthMethod.NONE, *(method for client in clients for method in client.auth_methods)}
     grants = ANONYMOUS.union(*(client.grants for client in clients))
     described: dict[str, object] = {
         "issuer": issuer,

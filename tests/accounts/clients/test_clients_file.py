@@ -147,7 +147,7 @@ def test_everything_that_is_said_is_so() -> None:
     client = registered.client
     assert registered.name == "Bill"
     assert registered.secret_hashes == (bytes.fromhex(HASH),)
-    assert client.auth_method is AuthMethod.BASIC
+    assert client.auth_methods == {AuthMethod.BASIC}
     assert client.grants == {Grant.CLIENT_CREDENTIALS, Grant.REFRESH_TOKEN}
     assert (client.scope, client.audiences) == (("a", "b"), ("https://a", "b"))
     assert client.access_token_format is AccessTokenFormat.AT_JWT

@@ -1,4 +1,4 @@
-"""Who a request comes from: one client, by the one method that its registration names."""
+"""Who a request comes from: one client, by a method that its registration names."""
 
 import hashlib
 import hmac
@@ -16,7 +16,7 @@ from token_server.accounts.clients.basic import is_basic, read_basic
 from token_server.accounts.clients.live import LiveClients
 from token_server.accounts.clients.registered import RegisteredClient
 from token_server.accounts.clients.secret_guesses import SecretGuesses
-from token_server.tokens.clients import AuthMethod, Client
+from token_server.tokens.clients import SECRET_METHODS, AuthMethod, Client
 from token_server.tokens.refusals import ClientRefused, Refusal, RequestMalformed, TooManyAttempts
 from token_server.tokens.services import ShownCredentials
 
@@ -24,6 +24,8 @@ R = TypeVar("R", bound=Refusal)
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LONGEST_ASSERTION_LIFETIME = timedelta(hours=1)
 _TYPES = frozenset({"jwt", "client-authentication+jwt"})
+_BY_ASSERTION = frozenset({AuthMethod.PRIVATE_KEY_JWT})
+_SEVERAL_METHODS = "more than one client authentication method"
 # No secret hashes to it; without one, a client that is not there would be refused sooner.
 _NO_HASH = bytes(hashlib.sha256().digest_size)
 
@@ -47,45 +49,55 @@ class ClientCheck:
         self._token_endpoint = token_endpoint
 
     async def __call__(self, shown: ShownCredentials, *, now: datetime) -> Client | None:
-        method = _method(shown)
-        if method is AuthMethod.NONE and shown.client_id is None:
+        used = _methods_used(shown)
+        if AuthMethod.NONE in used and shown.client_id is None:
             return None
-        match method:
-            case AuthMethod.BASIC:
-                found = await self._by_basic(shown, now)
-            case AuthMethod.POST:
-                secret = shown.client_secret or ""
-                found = await self._by_secret(shown.client_id, secret, method, shown.peer, now)
-            case AuthMethod.PRIVATE_KEY_JWT:
-                found = await self._by_assertion(shown, now)
-            case AuthMethod.NONE:
-                found = self._registered(shown.client_id, method)
+        if AuthMethod.BASIC in used:
+            found = await self._by_basic(shown, used, now)
+        elif AuthMethod.POST in used:
+            secret = shown.client_secret or ""
+            found = await self._by_secret(shown.client_id, secret, used, shown.peer, now)
+        elif AuthMethod.PRIVATE_KEY_JWT in used:
+            found = await self._by_assertion(shown, now)
+        else:
+            found = self._registered(shown.client_id, used)
         return found.client
 
-    async def _by_basic(self, shown: ShownCredentials, now: datetime) -> RegisteredClient:
+    async def _by_basic(
+        self, shown: ShownCredentials, used: frozenset[AuthMethod], now: datetime
+    ) -> RegisteredClient:
         try:
             client_id, secret = read_basic(shown.authorization[0])
         except ValueError:
             raise ClientRefused("credentials malformed") from None
-        found = await self._by_secret(client_id, secret, AuthMethod.BASIC, shown.peer, now)
+        in_body = (shown.client_id, shown.client_secret)
+        if AuthMethod.POST in used and in_body != (client_id, secret):
+            raise RequestMalformed(_SEVERAL_METHODS)
+        found = await self._by_secret(client_id, secret, used, shown.peer, now)
         # RFC 6749 does not forbid to name oneself twice, and libraries do.
         if shown.client_id not in (None, client_id):
             raise _refused("client_id of another client", found)
         return found
 
     async def _by_secret(
-        self, client_id: str | None, secret: str, method: AuthMethod, peer: str, now: datetime
+        self,
+        client_id: str | None,
+        secret: str,
+        used: frozenset[AuthMethod],
+        peer: str,
+        now: datetime,
     ) -> RegisteredClient:
         """It takes as long for a client that does not exist."""
-        found = self._clients.registered(client_id or "")
-        is_right = _is_one_of(secret, found.secret_hashes if found else ())
+        unproved = self._clients.registered(client_id or "")
+        is_right = _is_one_of(secret, unproved.secret_hashes if unproved else ())
         try:
             await self._guesses.check(client_id or "", peer, is_right=is_right, now=now)
         except TooManyAttempts as refusal:
-            raise _naming(refusal, found)  # noqa: B904 - the same refusal
+            raise _naming(refusal, unproved)  # noqa: B904 - the same refusal
+        found = self._registered(client_id, used)
         if not is_right:
-            raise _refused("secret wrong, or client unknown", found)
-        return self._registered(client_id, method)
+            raise _refused("secret wrong", found)
+        return found
 
     async def _by_assertion(self, shown: ShownCredentials, now: datetime) -> RegisteredClient:
         if shown.client_assertion_type != ASSERTION_TYPE or not shown.client_assertion:
@@ -98,7 +110,7 @@ class ClientCheck:
         # RFC 7521 §4.2
         if not isinstance(client_id, str) or shown.client_id not in (None, client_id):
             raise ClientRefused("assertion of another client")
-        found = self._registered(client_id, AuthMethod.PRIVATE_KEY_JWT)
+        found = self._registered(client_id, _BY_ASSERTION)
         try:
             await self._check(assertion, self._expected(found, shown.endpoint), now=now)
         except AssertionFault as fault:
@@ -115,34 +127,39 @@ class ClientCheck:
             algorithms=found.algorithms,
         )
 
-    def _registered(self, client_id: str | None, method: AuthMethod) -> RegisteredClient:
-        """The client, if this is its method."""
+    def _registered(self, client_id: str | None, used: frozenset[AuthMethod]) -> RegisteredClient:
+        """The client, if it may use this method."""
         found = self._clients.registered(client_id or "")
         if found is None:
             raise ClientRefused("client unknown")
-        if found.client.auth_method is not method:
-            raise _refused("not its method", found)
+        if not used & found.client.auth_methods:
+            its_own = " or ".join(sorted(found.client.auth_methods))
+            because = f"it used {' and '.join(sorted(used))}, and is registered for {its_own}"
+            raise _refused(because, found)
         return found
 
 
-def _method(shown: ShownCredentials) -> AuthMethod:
+def _methods_used(shown: ShownCredentials) -> frozenset[AuthMethod]:
     """RFC 6749 §2.3: a client must not use more than one in a request.
 
-    Raises: RequestMalformed, where it does.
+    Basic and a secret in the body are left to be compared: the same twice is one method, because
+    lua-resty-openidc sends it.
+
+    Raises: RequestMalformed, where it uses several.
     """
     # Whoever reads only one of two headers may read the other one than we do.
     if len(shown.authorization) > 1:
         raise RequestMalformed("two Authorization headers")
-    used = []
+    used = set()
     if any(map(is_basic, shown.authorization)):
-        used.append(AuthMethod.BASIC)
+        used.add(AuthMethod.BASIC)
     if shown.client_secret is not None:
-        used.append(AuthMethod.POST)
+        used.add(AuthMethod.POST)
     if shown.client_assertion is not None or shown.client_assertion_type is not None:
-        used.append(AuthMethod.PRIVATE_KEY_JWT)
-    if len(used) > 1:
-        raise RequestMalformed("more than one client authentication method")
-    return used[0] if used else AuthMethod.NONE
+        used.add(AuthMethod.PRIVATE_KEY_JWT)
+    if len(used) > 1 and used != SECRET_METHODS:
+        raise RequestMalformed(_SEVERAL_METHODS)
+    return frozenset(used or {AuthMethod.NONE})
 
 
 def _refused(because: str, found: RegisteredClient | None) -> ClientRefused:

@@ -11,6 +11,7 @@ from token_server.accounts.clients.readers import (
     read_algorithm,
     read_algorithms,
     read_audiences,
+    read_auth_methods,
     read_client_id,
     read_jwks_uri,
     read_scope,
@@ -23,6 +24,7 @@ from token_server.accounts.clients.tables import Table
 from token_server.durations import read_duration, read_lifetime, short_term_after
 from token_server.tokens.clients import (
     ASSERTION_ALGORITHMS,
+    SECRET_METHODS,
     AccessTokenFormat,
     AuthMethod,
     Client,
@@ -31,7 +33,6 @@ from token_server.tokens.clients import (
 )
 from token_server.tokens.model import ClientId, Policy
 
-_WITH_SECRET = {AuthMethod.BASIC, AuthMethod.POST}
 _ASSERTION_LIFETIME = timedelta(minutes=5)
 
 
@@ -50,7 +51,7 @@ def read_client(table: Table, defaults: Policy) -> RegisteredClient | None:
     client_id = table.demand("client_id", read_client_id)
     table.of = f"client {client_id}" if client_id else ""
     name = table.take("client_name", read_text, None)
-    method = table.demand("token_endpoint_auth_method", choice(AuthMethod))
+    methods = table.demand("token_endpoint_auth_method", read_auth_methods) or frozenset()
     secret_hashes = table.take("client_secret_sha256", read_secret_hashes, ())
     keys = _keys(table)
     algorithms = table.take(
@@ -61,7 +62,7 @@ def read_client(table: Table, defaults: Policy) -> RegisteredClient | None:
     on_reuse = table.take("on_reuse", choice(OnReuse), OnReuse.END)
     client = Client(
         client_id=ClientId(client_id or ""),
-        auth_method=method or AuthMethod.NONE,
+        auth_methods=methods,
         grants=grants,
         scope=table.take("scope", read_scope, ()),
         audiences=table.take("audiences", read_audiences, ()),
@@ -76,11 +77,11 @@ def read_client(table: Table, defaults: Policy) -> RegisteredClient | None:
         names_scope="scope" in table,
     )
     table.refuse_the_rest()
-    if method:
-        _check_credentials(table, method, keys, algorithms)
-    if method is AuthMethod.NONE:
+    if methods:
+        _check_credentials(table, methods, keys, algorithms)
+    if client.is_public:
         _check_public(table, client)
-    if not client_id or not method:
+    if not client_id or not methods:
         return None
     return RegisteredClient(
         client=client, name=name, secret_hashes=secret_hashes, keys=keys, algorithms=algorithms
@@ -145,12 +146,13 @@ def _policy(table: Table, defaults: Policy) -> Policy:
 
 
 def _check_credentials(
-    table: Table, method: AuthMethod, keys: KeySource, algorithms: frozenset[str]
+    table: Table, methods: frozenset[AuthMethod], keys: KeySource, algorithms: frozenset[str]
 ) -> None:
     """Each method has credentials of its own, and no other's."""
-    if method in _WITH_SECRET and "client_secret_sha256" not in table:
+    method = min(methods)
+    if method in SECRET_METHODS and "client_secret_sha256" not in table:
         table.fault(f"is missing: {method} needs it", "client_secret_sha256")
-    if method not in _WITH_SECRET and "client_secret_sha256" in table:
+    if method not in SECRET_METHODS and "client_secret_sha256" in table:
         table.fault(f"must not be set: {method} has no secret", "client_secret_sha256")
     if method is AuthMethod.PRIVATE_KEY_JWT:
         _check_key_source(table)

@@ -5,12 +5,13 @@ A wrong type is a ValueError too: all that is wrong with a member is one kind of
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import TypeVar
 
 from token_server.accounts.clients.registered import JwksUri
-from token_server.tokens.clients import ASSERTION_ALGORITHMS
+from token_server.tokens.clients import ASSERTION_ALGORITHMS, SECRET_METHODS, AuthMethod
 from token_server.web_addresses import web_address
 
 E = TypeVar("E", bound=StrEnum)
@@ -33,6 +34,18 @@ def read_client_id(value: object) -> str:
     if not isinstance(value, str) or not _CLIENT_ID.fullmatch(value):
         raise ValueError("must be 1 to 255 printable ASCII characters")
     return value
+
+
+def read_auth_methods(value: object) -> frozenset[AuthMethod]:
+    """One method, or a list of the two that have a secret."""
+    with suppress(ValueError):
+        if isinstance(value, str):
+            return frozenset({AuthMethod(value)})
+        methods = frozenset(read_texts(value))
+        if methods and methods <= SECRET_METHODS:
+            return frozenset(map(AuthMethod, methods))
+    listed = ", ".join(sorted(SECRET_METHODS))
+    raise ValueError(f"must be one of {', '.join(AuthMethod)}, or a list of {listed}")
 
 
 def read_scope(value: object) -> tuple[str, ...]:
