@@ -17,3 +17,11 @@ def is_host(text: str) -> bool:
         named = all(map(_LABEL.fullmatch, labels)) and not labels[-1].isdecimal()
         return named and len(text) <= _LONGEST_NAME
     return True
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host names this machine, whatever any resolver says."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,9 +1,12 @@
 """`token-server config`, run as an operator runs it."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from support.shell import Shell
+from support.tls import tls_files
 
 from token_server.settings import Settings
 
@@ -58,3 +61,53 @@ def test_a_bad_setting_is_shown_as_its_problem(shell: Shell) -> None:
     done = shell("config", "show", KEY_SIZE="1")
     assert (done.code, done.out) == (1, "")
     assert done.err.startswith("error: KEY_SIZE must be one of 2048, 3072, 4096 (")
+
+
+def test_plain_http_on_an_address_that_others_reach_is_a_warning(shell: Shell) -> None:
+    done = shell("config", "check", HOST="0.0.0.0")  # noqa: S104 - that is the mistake
+    assert (done.code, done.out) == (0, "settings are good\n")
+    assert "warning: tokens and passwords are sent without TLS on HOST 0.0.0.0\n" in done.err
+    assert "hint: set TLS_CERT_FILE and TLS_KEY_FILE" in done.err
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_plain_http_on_a_loopback_address_is_no_warning(shell: Shell, host: str) -> None:
+    assert "without TLS" not in shell("config", "check", HOST=host).err
+
+
+@pytest.mark.parametrize(
+    ("issuer", "warned"),
+    [
+        ("http://auth.example", True),
+        ("https://auth.example", False),
+        ("http://localhost:1", False),
+        ("http://[::1]", False),
+    ],
+)
+def test_an_http_issuer_that_is_not_loopback_is_a_warning(
+    shell: Shell, issuer: str, *, warned: bool
+) -> None:
+    err = shell("config", "check", ISSUER=issuer).err
+    assert (f"warning: ISSUER {issuer} is an http URL" in err) == warned
+
+
+@pytest.mark.parametrize(
+    ("starts_in", "ends_in", "warning"),
+    [
+        (-2, -1, " expired at "),
+        (1, 60, " is not valid before "),
+        (-1, 29, " expires at "),
+        (-1, 31, ""),
+    ],
+)
+def test_a_certificate_that_is_not_valid_for_30_more_days_is_a_warning(
+    shell: Shell, tmp_path: Path, starts_in: int, ends_in: int, warning: str
+) -> None:
+    files = tls_files(
+        tmp_path, starts_in=timedelta(days=starts_in), ends_in=timedelta(days=ends_in)
+    )
+    done = shell("config", "check", **files)
+    assert done.code == 0
+    told = [line for line in done.err.splitlines() if "TLS_CERT_FILE" in line]
+    assert len(told) == bool(warning)
+    assert warning in "".join(told)

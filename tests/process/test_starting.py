@@ -109,7 +109,9 @@ def test_a_passphrase_that_others_can_read_is_noticed(tmp_path: Path, *, has_key
     file = tmp_path / "passphrase"
     file.write_text("8q3vYw0nW5yJm2s1V7cZ4g")
     file.chmod(0o600)
-    server = Server(tmp_path, settings={"KEYS_PASSPHRASE_FILE": str(file)})
+    server = Server(
+        tmp_path, settings={"KEYS_PASSPHRASE_FILE": str(file), "ISSUER": "https://a.example"}
+    )
     if has_keys:
         server.cli("keys", "init")
     file.chmod(0o604)

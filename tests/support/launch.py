@@ -5,7 +5,7 @@ python -m support.launch OPENER START_UP_SECONDS DRAIN_SECONDS
 
 import sys
 
-from token_server.cli import tell
+from token_server.cli.messages import tell
 from token_server.problems import Problem
 from token_server.process.launcher import serve
 from token_server.settings import load_settings

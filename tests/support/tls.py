@@ -16,7 +16,11 @@ from cryptography.hazmat.primitives.serialization import (
 
 
 def tls_files(
-    folder: Path, encryption: KeySerializationEncryption | None = None
+    folder: Path,
+    encryption: KeySerializationEncryption | None = None,
+    *,
+    starts_in: timedelta = timedelta(hours=-1),
+    ends_in: timedelta = timedelta(days=60),
 ) -> dict[str, str]:
     """Settings that name them."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -25,8 +29,8 @@ def tls_files(
     here = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
     certificate = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
+        .not_valid_before(now + starts_in)
+        .not_valid_after(now + ends_in)
         .add_extension(here, critical=False)
         .sign(key, hashes.SHA256())
     )

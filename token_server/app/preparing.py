@@ -3,14 +3,19 @@
 import asyncio
 import sys
 
+import structlog
+
 from token_server.accounts.clients.file import load_clients
 from token_server.app.keys import check_that_no_keyset_is_lost, keys_keeper
 from token_server.app.store import meet_store
+from token_server.app.warnings import warnings_of
 from token_server.audit import AuditLog
 from token_server.logs import log_to
 from token_server.settings import Settings
 from token_server.system import system_clock
 from token_server.tokens.ports import Fact
+
+log = structlog.get_logger(__name__)
 
 
 def prepare(settings: Settings) -> bytes:
@@ -25,4 +30,7 @@ def prepare(settings: Settings) -> bytes:
     audit = AuditLog(sys.stdout, clock=system_clock)
     for kid in made:
         audit.record(Fact.KEY_MADE, kid=kid)
-    return asyncio.run(meet_store(settings)).to_bytes()
+    briefing = asyncio.run(meet_store(settings)).to_bytes()
+    for each in warnings_of(settings, now=system_clock()):
+        log.warning(each.text, hint=each.hint)
+    return briefing

@@ -13,6 +13,7 @@ from typing import NoReturn
 
 import click
 
+from token_server.cli.messages import tell
 from token_server.problems import Problem
 from token_server.tokens.refusals import TemporarilyUnavailable
 
@@ -79,10 +80,3 @@ def main() -> NoReturn:
         tell(Problem(f"the result cannot be written: {fault.strerror}"))
         sys.exit(1)
     sys.exit(0)
-
-
-def tell(problem: Problem) -> None:
-    """Say what is wrong, and how to mend it."""
-    click.echo(f"error: {problem.text}", err=True)
-    if problem.hint:
-        click.echo(f"hint: {problem.hint}", err=True)

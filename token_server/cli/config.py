@@ -6,7 +6,10 @@ from dataclasses import asdict
 import click
 
 from token_server.accounts.clients.file import load_clients
+from token_server.app.warnings import warnings_of
+from token_server.cli.messages import warn
 from token_server.settings import Effective, effective_settings, load_settings
+from token_server.system import system_clock
 
 UNSET = {
     "WORKERS": "one per core",
@@ -21,12 +24,14 @@ def command() -> None:
 
 @command.command()
 def check() -> None:
-    """Say everything that is wrong with the settings, or that they are good.
+    """Print everything that is wrong with the settings, or that they are good.
 
-    The clients file is looked at, too.
+    The clients file is checked, too. Warnings are printed on stderr.
     """
     settings = load_settings()
     load_clients(settings.clients_file, settings.policy())
+    for each in warnings_of(settings, now=system_clock()):
+        warn(each)
     click.echo("settings are good")
 
 

@@ -25,8 +25,8 @@ from token_server.accounts.clients.public_addresses import (
     is_loopback_address,
     is_public,
 )
-from token_server.accounts.clients.readers import is_loopback
 from token_server.accounts.clients.registered import JwksUri, VerificationKey
+from token_server.host_names import is_loopback
 from token_server.problems import Problem
 
 LARGEST_SET = 256 * 1024

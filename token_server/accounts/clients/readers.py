@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
-from ipaddress import ip_address
 from typing import TypeVar
 
 from token_server.accounts.clients.registered import JwksUri
+from token_server.host_names import is_loopback
 from token_server.tokens.clients import ASSERTION_ALGORITHMS, SECRET_METHODS, AuthMethod
 from token_server.web_addresses import web_address
 
@@ -122,11 +122,3 @@ def read_jwks_uri(value: object) -> JwksUri:
     if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
         raise ValueError("must begin with https:// (http:// is for loopback addresses)")
     return JwksUri(value)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host names this machine, whatever any resolver says."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
