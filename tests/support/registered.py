@@ -104,10 +104,11 @@ class Registered:
             digest = hashlib.sha256(self.secrets[client_id].encode()).hexdigest()
             members["client_secret_sha256"] = [digest]
         if method == "none":
-            members["grant_types"] = ["refresh_token", "password", JWT_BEARER]
+            members["grant_types"] = ["refresh_token", "password"]
         if client_id == "narrow":
             members["grant_types"] = ["refresh_token", TOKEN_EXCHANGE]
             members |= {"scope": "invoices:read", "audiences": [INVOICES]}
+            members["may_exchange"] = ["billing"]
         if client_id == "portal":
             members["introspect"] = "any"
         if client_id == "rfc9068":
@@ -119,7 +120,7 @@ class Registered:
         members: dict[str, object] = {
             "issuer": issuer,
             "signing_algs": ["ES256"],
-            "clients": sorted({*clients} - {"narrow"}),
+            "clients": sorted({*clients} - {"narrow", "phone-app"}),
         }
         if issuer == PARTNER:
             members |= {"scope": "profile", "subject_claim": "email"}

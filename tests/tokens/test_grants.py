@@ -5,11 +5,10 @@ from datetime import timedelta
 
 import pytest
 from msgspec import structs
-from support.client_desk import BILLING, READER
+from support import client_desk, rule_book
 from support.rule_book import (
     INVOICES,
     MODERN,
-    PORTAL,
     PROFILE,
     RuleBook,
     claims_of,
@@ -34,6 +33,9 @@ from token_server.tokens.refusals import (
 
 pytestmark = pytest.mark.anyio
 NOTHING = Asked()
+BILLING = replace(client_desk.BILLING, may_exchange=frozenset({"portal", "access"}))
+READER = replace(client_desk.READER, may_exchange=frozenset({"portal", "access"}))
+PORTAL = replace(rule_book.PORTAL, may_exchange=frozenset({"billing"}))
 
 
 async def test_a_clients_own_token_names_the_client_as_its_subject(book: RuleBook) -> None:

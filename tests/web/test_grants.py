@@ -8,7 +8,7 @@ from support.client_desk import ALL_GRANTS, BILLING, PHONE, READER, ClientDesk, 
 from support.ledger import pair
 from support.web_room import WebRoom
 
-from token_server.tokens.clients import NOTHING_MORE, Asked, AuthMethod, Grant
+from token_server.tokens.clients import NEEDS_PROOF, NOTHING_MORE, Asked, AuthMethod, Grant
 from token_server.tokens.refusals import ScopeRefused
 from token_server.web.repeats import MOST_REFUSALS
 
@@ -54,6 +54,17 @@ async def test_a_known_grant_that_it_may_not_use_is_unauthorized(
     assert error_of(answer) == (400, "unauthorized_client")
     assert room.ledger.calls == []
     assert room.facts[0]["client_id"] == "reader"
+
+
+@pytest.mark.parametrize("grant", NEEDS_PROOF)
+async def test_a_public_client_uses_no_grant_that_needs_a_proof(
+    grant: Grant, room: WebRoom
+) -> None:
+    """Also if it is registered for it, as no clients file can be: its keys are not looked at."""
+    room.clients.registered.append(client("public", AuthMethod.NONE, *ALL_GRANTS))
+    answer = await room.token(f"{BODIES[grant]}&client_id=public")
+    assert error_of(answer) == (400, "unauthorized_client")
+    assert room.ledger.calls == []
 
 
 @pytest.mark.parametrize("body", ["grant_type=x", "grant_type=client_credentials", "grant_type="])

@@ -70,6 +70,7 @@ def _row(registered: RegisteredClient) -> dict[str, object]:
         "refresh_policy": _refresh_policy(client),
         "on_reuse": client.on_reuse,
         "introspect": "any" if client.introspects_any else "own",
+        "may_exchange": sorted(client.may_exchange),
     }
 
 

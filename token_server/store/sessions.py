@@ -75,11 +75,12 @@ class SessionEnds:
         because: EndReason,
         attempt: Attempt,
         token_id: TokenId | None = None,
+        origins: Sequence[TokenId] = (),
         client_id: ClientId | None = None,
     ) -> Ending:
         if token_id is None:
             return await self._end(_keys(subject, sid), [because, attempt, "", ""])
-        keys = [*_keys(subject, sid), names.revoked(subject, token_id)]
+        keys = [*_keys(subject, sid), *_revocations(subject, [token_id, *origins])]
         return await self._end(keys, [because, attempt, f"={client_id or ''}", ""])
 
     async def end_all(self, subject: Subject) -> None:
@@ -161,12 +162,17 @@ class Sessions(SessionEnds):
         answer = await self._engine.run(_REFRESH, keys, [*arguments, "1"])
         return _handed(token, answer) or await self._not_handed(answer)
 
-    async def look(self, subject: Subject, *, sid: SessionId | None, token_id: TokenId) -> Known:
-        revoked, ended, *values = await self._engine.run(
-            _LOOK,
-            [*_keys(subject, sid or SessionId("")), names.revoked(subject, token_id)],
-            [],
-        )
+    async def look(
+        self,
+        subject: Subject,
+        *,
+        sid: SessionId | None,
+        token_id: TokenId,
+        origins: Sequence[TokenId] = (),
+    ) -> Known:
+        revocations = _revocations(subject, [token_id, *origins])
+        keys = [*_keys(subject, sid or SessionId("")), *revocations]
+        revoked, ended, *values = await self._engine.run(_LOOK, keys, [])
         session = None if sid is None else records.find(subject, sid, values)
         if session is None:
             await self._memory.check()
@@ -200,6 +206,10 @@ class Sessions(SessionEnds):
 
 
 _keys = names.session_and_subject
+
+
+def _revocations(subject: Subject, token_ids: Sequence[TokenId]) -> list[str]:
+    return [names.revoked(subject, token_id) for token_id in token_ids]
 
 
 def _handed(token: RefreshToken, answer: Sequence[bytes]) -> Handed | None:

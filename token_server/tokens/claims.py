@@ -56,6 +56,8 @@ def access_claims(
     claims = write(token, issuer)
     if token.actors:
         claims["act"] = _act(token)
+    if token.origins:
+        claims["origins"] = list(token.origins)
     # Ours twice: once for the order, once to win.
     return {**claims, **about, **claims} if about else claims
 

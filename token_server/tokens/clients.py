@@ -33,6 +33,10 @@ class Grant(StrEnum):
     TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - as above
 
 
+NEEDS_PROOF = (Grant.CLIENT_CREDENTIALS, Grant.JWT_BEARER, Grant.TOKEN_EXCHANGE)
+"""The grants that are not for public clients (RFC 6749 §4.4, RFC 8693 §2.1)."""
+
+
 class AccessTokenFormat(StrEnum):
     JWT = "jwt"
     """As the documented ones."""
@@ -67,6 +71,12 @@ class Client:
     """Whether it may know about tokens that are not its own."""
     names_scope: bool = False
     """Whether its registration has a scope, an empty one included."""
+    may_exchange: frozenset[str] = frozenset()
+    """The clients and audiences whose access tokens it may exchange beside its own."""
+
+    def may_use(self, grant: Grant) -> bool:
+        """Return whether it may use a grant; a public client never one that needs a proof."""
+        return grant in self.grants and not (self.is_public and grant in NEEDS_PROOF)
 
     @property
     def is_public(self) -> bool:

@@ -50,7 +50,7 @@ class ExplanationRules(InspectionRules):
                 claimed_sid=sid,
                 refusal=refusal,
             )
-        known = await self._store.look(token.subject, sid=token.sid, token_id=token.token_id)
+        known = await self._known_of(token)
         showing, client_is_gone = None, False
         if isinstance(token, RefreshToken):
             client_id = known.session.client_id if known.session else None

@@ -7,8 +7,13 @@ from token_server.tokens.clients import Asked, Client
 from token_server.tokens.inspection import InspectionRules
 from token_server.tokens.model import AccessToken, IssuedAccessToken, Subject
 from token_server.tokens.ports import Fact
-from token_server.tokens.reading import MOST_ACTORS
-from token_server.tokens.refusals import RequestMalformed, ScopeRefused, TargetRefused
+from token_server.tokens.reading import MOST_ACTORS, MOST_ORIGINS
+from token_server.tokens.refusals import (
+    ExchangeRefused,
+    RequestMalformed,
+    ScopeRefused,
+    TargetRefused,
+)
 from token_server.tokens.steps import concerning, ids_of_access_token
 from token_server.tokens.terms import (
     ACCESS,
@@ -48,25 +53,29 @@ class GrantRules(InspectionRules):
     ) -> IssuedAccessToken:
         """Another access token of the same session, with no more scope and no longer life.
 
-        An actor token makes it a delegation: its subject is named in `act` (RFC 8693 §4.1).
+        An actor token makes it a delegation: its subject is named in `act` (RFC 8693 §4.1). Both
+        tokens must be for the client, or for a client or audience that it may exchange from.
 
         Raises: TokenRefused, ScopeRefused, TargetRefused, RequestMalformed,
         TemporarilyUnavailable.
         """
         now = self._clock()
         names = names_asked(client, asked)
-        of = await self._live_access_token(unverified_subject_token, now)
+        of = await self._exchangeable_token(unverified_subject_token, client, now)
         asked = _for_no_more(of, client, asked)
         on = terms(client, asked, scope=_narrowed(of, client, names), about={})
         actors = of.actors
         if unverified_actor_token is not None:
-            actor = await self._live_access_token(unverified_actor_token, now)
+            actor = await self._exchangeable_token(unverified_actor_token, client, now)
             actors = (actor.subject, *actors)
         if len(actors) > MOST_ACTORS:
             raise RequestMalformed("Too many act for this subject already.")
+        if len(of.origins) == MOST_ORIGINS:
+            raise RequestMalformed("The subject token was exchanged too often.")
         token = self._new(client, on, of.subject, now, of=of, actors=actors)
         issued = await self._alone(token, now)
-        self._audit.record(Fact.ACCESS_TOKEN_EXCHANGED, **ids_of_access_token(token))
+        ids = ids_of_access_token(token)
+        self._audit.record(Fact.ACCESS_TOKEN_EXCHANGED, **ids, origin=of.token_id)
         return issued
 
     def _new(  # noqa: PLR0913 - each by its name
@@ -89,14 +98,21 @@ class GrantRules(InspectionRules):
             client_id=client.client_id,
             scope=on.scope,
             actors=actors,
+            origins=(*of.origins, of.token_id) if of else (),
             issued_at=now,
             expires_at=min(expires_at, of.expires_at) if of else expires_at,
         )
 
-    async def _live_access_token(self, unverified_token: str, now: datetime) -> AccessToken:
+    async def _exchangeable_token(
+        self, unverified_token: str, client: Client, now: datetime
+    ) -> AccessToken:
         token = await self._genuine_access_token(unverified_token, now)
         with concerning(sub=token.subject):
             await self.check_live(token)
+        # RFC 8693 §5: a token that was stolen from one service must not work at another.
+        named = {token.client_id, *token.audience}
+        if not named & {client.client_id, *client.may_exchange}:
+            raise ExchangeRefused().about(**ids_of_access_token(token))
         return token
 
 

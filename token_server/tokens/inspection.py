@@ -94,9 +94,15 @@ class InspectionRules(Steps):
 
     async def check_live(self, token: AccessToken) -> None:
         """Raises: SessionUnknown, SessionEnded, TokenRevoked, TemporarilyUnavailable."""
-        known = await self._store.look(token.subject, sid=token.sid, token_id=token.token_id)
+        known = await self._known_of(token)
         if refusal := why_dead(token, known):
             raise refusal
+
+    async def _known_of(self, token: RefreshToken | AccessToken) -> Known:
+        origins = token.origins if isinstance(token, AccessToken) else ()
+        return await self._store.look(
+            token.subject, sid=token.sid, token_id=token.token_id, origins=origins
+        )
 
     async def _revoke_session(self, token: RefreshToken, client: Client | None) -> None:
         ending = await self._store.revoke_session(
@@ -122,7 +128,7 @@ class InspectionRules(Steps):
     async def _about_refresh_token(
         self, token: RefreshToken, client: Client, now: datetime
     ) -> Mapping[str, object] | None:
-        known = await self._store.look(token.subject, sid=token.sid, token_id=token.token_id)
+        known = await self._known_of(token)
         session = known.session
         # RFC 7662 §4: a refresh token is valid at no resource server, and only at its own client.
         if session is None or session.client_id != client.client_id:

@@ -177,6 +177,8 @@ class AccessToken(Struct, frozen=True, kw_only=True):
     scope: str | None
     actors: tuple[str, ...] = ()
     """Who acts for the subject, and for whom those acted before (RFC 8693 §4.1)."""
+    origins: tuple[TokenId, ...] = ()
+    """The tokens that it was exchanged from, oldest first: it is revoked with each of them."""
     issued_at: datetime
     expires_at: datetime
 

@@ -114,7 +114,7 @@ class SessionStore(Protocol):
 
     Servers share a store: any two calls may meet. A call may be repeated with the same attempt
     and is then recognised as itself. What ends or begins a session is durable before it returns.
-    Raises StoreUnavailable where it cannot answer; it never guesses.
+    Raises StoreUnavailable where it cannot answer, and StoreMemoryLost: it never guesses.
     """
 
     async def begin(
@@ -123,8 +123,6 @@ class SessionStore(Protocol):
         """Remember a new session: what ended all of its subject's before does not end it.
 
         Never for a disabled account; for a subject without one only if `of_account` is false.
-
-        Raises: StoreMemoryLost.
         """
 
     async def show(
@@ -139,15 +137,10 @@ class SessionStore(Protocol):
         """Decide what a genuine refresh token leads to, and remember it, in one round trip.
 
         `kid` is the key that signs if a new pair is due.
-
-        Raises: StoreMemoryLost.
         """
 
     async def foresee(self, token: RefreshToken, *, terms: RefreshTerms, now: datetime) -> Showing:
-        """What `show` would answer now; changes nothing.
-
-        Raises: StoreMemoryLost.
-        """
+        """What `show` would answer now; changes nothing."""
 
     async def end(  # noqa: PLR0913 - each by its name
         self,
@@ -157,34 +150,34 @@ class SessionStore(Protocol):
         because: EndReason,
         attempt: Attempt,
         token_id: TokenId | None = None,
+        origins: Sequence[TokenId] = (),
         client_id: ClientId | None = None,
     ) -> Ending:
-        """End one session. Of all callers exactly one gets Done.
+        """End one session. Of all attempts exactly one gets Done.
 
-        `token_id` is the access token by which it is ended, and `client_id` whose that is: never
-        by a revoked one, nor by one that another client got in exchange.
-
-        Raises: StoreMemoryLost.
+        `token_id` is the access token by which it is ended, `origins` what that was exchanged
+        from, `client_id` whose it is: never by a revoked one, nor by another client's exchange.
         """
 
     async def revoke_session(
         self, token: RefreshToken, *, client_id: ClientId | None, attempt: Attempt
     ) -> Ending:
-        """End the session of a genuine refresh token, unless another client's.
-
-        Raises: StoreMemoryLost.
-        """
+        """End the session of a genuine refresh token, unless another client's."""
 
     async def revoke_access_token(
         self, subject: Subject, token_id: TokenId, *, until: datetime
     ) -> None:
         """Remember, until it has expired, that this one is revoked."""
 
-    async def look(self, subject: Subject, *, sid: SessionId | None, token_id: TokenId) -> Known:
-        """What is known of a token's session, and of an access token's own revocation.
-
-        Raises: StoreMemoryLost.
-        """
+    async def look(
+        self,
+        subject: Subject,
+        *,
+        sid: SessionId | None,
+        token_id: TokenId,
+        origins: Sequence[TokenId] = (),
+    ) -> Known:
+        """What is known of a token's session, and of its own revocation or an origin's."""
 
     async def end_all(self, subject: Subject) -> None:
         """End every session that the subject has, in constant time."""

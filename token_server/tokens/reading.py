@@ -29,6 +29,7 @@ from token_server.tokens.refusals import (
 from token_server.tokens.terms import ACCESS, REFRESH
 
 MOST_ACTORS = 8
+MOST_ORIGINS = 16
 # The year 9999: whatever lies beyond is no moment that we could have written.
 _LAST_SECOND = 253_402_300_799
 # The store keeps a generation, and the one after it, in 31 bits.
@@ -112,6 +113,7 @@ def read_access_token(
         client_id=_client_id(unverified_claims),
         scope=_text(unverified_claims, "scope") if "scope" in unverified_claims else None,
         actors=_actors(unverified_claims),
+        origins=_origins(unverified_claims),
         issued_at=from_seconds(_whole_number(unverified_claims, "iat", _LAST_SECOND)),
         expires_at=from_seconds(_whole_number(unverified_claims, "exp", _LAST_SECOND)),
     )
@@ -175,11 +177,21 @@ def _actors(claims: Claims) -> tuple[str, ...]:
     return tuple(actors)
 
 
-def _token_id(claims: Claims) -> TokenId:
-    text = _text(claims, "jti")
-    if not _TOKEN_ID.fullmatch(text):
+def _origins(claims: Claims) -> tuple[TokenId, ...]:
+    ids = claims.get("origins", [])
+    if not isinstance(ids, list) or len(ids) > MOST_ORIGINS:
         raise TokenMalformed
-    return TokenId(text)
+    return tuple(map(_as_token_id, ids))
+
+
+def _token_id(claims: Claims) -> TokenId:
+    return _as_token_id(claims.get("jti"))
+
+
+def _as_token_id(value: object) -> TokenId:
+    if not isinstance(value, str) or not _TOKEN_ID.fullmatch(value):
+        raise TokenMalformed
+    return TokenId(value)
 
 
 def _subject(claims: Claims, name: str) -> Subject:

@@ -17,6 +17,7 @@
     │   ├── TokenMissing  TokenMalformed  TokenForged  KeyUnknown  TokenMisplaced
     │   ├── TokenNotYetValid
     │   ├── SessionUnknown  SessionEnded  TokenReused  TokenSpent  TokenRevoked
+    │   ├── ExchangeRefused           it is not for the client that exchanges it
     │   ├── AssertionRefused          another issuer's, as a grant
     │   └── TokenExpired              the one difference a caller is told
     ├── ClientRefused               client authentication failed; a caller never learns why
@@ -186,6 +187,12 @@ class TokenRevoked(TokenRefused):
     """An access token that was revoked alone (RFC 7009); its session may go on."""
 
     reason = "token_revoked"
+
+
+class ExchangeRefused(TokenRefused):
+    """A live token that is not for the client which wants to exchange it (RFC 8693 §2.2.2)."""
+
+    reason = "exchange_refused"
 
 
 class AssertionRefused(TokenRefused):

@@ -163,6 +163,7 @@ class SessionRules(Steps):
                 # The same for every repeat, so that the store recognises it as the same call.
                 attempt=Attempt(token.token_id),
                 token_id=token.token_id,
+                origins=token.origins,
                 client_id=token.client_id,
             )
         match ending:

@@ -32,7 +32,7 @@ class Grants:
     async def of(self, client: Client, form: StandardForm, *, peer: str) -> Response:
         """What this client is granted. Raises: Refusal."""
         grant = form.grant
-        if grant not in client.grants:
+        if not client.may_use(grant):
             raise GrantNotAllowed
         match grant:
             case Grant.CLIENT_CREDENTIALS:

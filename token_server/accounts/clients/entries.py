@@ -14,6 +14,7 @@ from token_server.accounts.clients.readers import (
     read_auth_methods,
     read_client_id,
     read_jwks_uri,
+    read_may_exchange,
     read_scope,
     read_secret_hashes,
     read_text,
@@ -24,6 +25,7 @@ from token_server.accounts.clients.tables import Table
 from token_server.durations import read_duration, read_lifetime, short_term_after
 from token_server.tokens.clients import (
     ASSERTION_ALGORITHMS,
+    NEEDS_PROOF,
     SECRET_METHODS,
     AccessTokenFormat,
     AuthMethod,
@@ -57,11 +59,28 @@ def read_client(table: Table, defaults: Policy) -> RegisteredClient | None:
     algorithms = table.take(
         "token_endpoint_auth_signing_alg", read_algorithm, frozenset(ASSERTION_ALGORITHMS)
     )
+    client = _client(table, ClientId(client_id or ""), methods, defaults)
+    table.refuse_the_rest()
+    if methods:
+        _check_credentials(table, methods, keys, algorithms)
+    if client.is_public:
+        _check_public(table, client)
+    _check_exchange(table, client)
+    if not client_id or not methods:
+        return None
+    return RegisteredClient(
+        client=client, name=name, secret_hashes=secret_hashes, keys=keys, algorithms=algorithms
+    )
+
+
+def _client(
+    table: Table, client_id: ClientId, methods: frozenset[AuthMethod], defaults: Policy
+) -> Client:
     grants = table.take("grant_types", choices(Grant), frozenset({Grant.REFRESH_TOKEN}))
     refresh_policy = table.take("refresh_policy", choice(_RefreshPolicy), None)
     on_reuse = table.take("on_reuse", choice(OnReuse), OnReuse.END)
-    client = Client(
-        client_id=ClientId(client_id or ""),
+    return Client(
+        client_id=client_id,
         auth_methods=methods,
         grants=grants,
         scope=table.take("scope", read_scope, ()),
@@ -75,16 +94,7 @@ def read_client(table: Table, defaults: Policy) -> RegisteredClient | None:
         introspects_any=table.take("introspect", choice(_Introspects), _Introspects.OWN)
         is _Introspects.ANY,
         names_scope="scope" in table,
-    )
-    table.refuse_the_rest()
-    if methods:
-        _check_credentials(table, methods, keys, algorithms)
-    if client.is_public:
-        _check_public(table, client)
-    if not client_id or not methods:
-        return None
-    return RegisteredClient(
-        client=client, name=name, secret_hashes=secret_hashes, keys=keys, algorithms=algorithms
+        may_exchange=frozenset(table.take("may_exchange", read_may_exchange, ())),
     )
 
 
@@ -177,9 +187,15 @@ def _check_fit(table: Table, name: str, keys: KeySource, algorithms: frozenset[s
 
 def _check_public(table: Table, client: Client) -> None:
     """What needs a client that proves itself."""
-    if Grant.CLIENT_CREDENTIALS in client.grants:
-        table.fault(f"must not list {Grant.CLIENT_CREDENTIALS}: method none", "grant_types")
+    for grant in NEEDS_PROOF:
+        if grant in client.grants:
+            table.fault(f"must not list {grant}: method none", "grant_types")
     if client.reusable:
         table.fault('must not be "reusable": method none', "refresh_policy")
     if client.on_reuse is OnReuse.REFUSE:
         table.fault('must not be "refuse": method none', "on_reuse")
+
+
+def _check_exchange(table: Table, client: Client) -> None:
+    if client.may_exchange and Grant.TOKEN_EXCHANGE not in client.grants:
+        table.fault(f"must not be set without the grant {Grant.TOKEN_EXCHANGE}", "may_exchange")

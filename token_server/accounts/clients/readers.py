@@ -83,6 +83,14 @@ def read_audiences(value: object) -> tuple[str, ...]:
     return audiences
 
 
+def read_may_exchange(value: object) -> tuple[str, ...]:
+    """Client ids and audiences; `access` is that of the documented tokens."""
+    names = read_texts(value)
+    if "refresh" in names:
+        raise ValueError('must not name "refresh"')
+    return names
+
+
 def read_algorithm(value: object) -> frozenset[str]:
     if value not in ASSERTION_ALGORITHMS:
         raise ValueError(f"must be one of {', '.join(ASSERTION_ALGORITHMS)}")
