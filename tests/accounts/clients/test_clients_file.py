@@ -60,16 +60,6 @@ MISTAKES = [
     (PUBLIC + 'audiences = ["a", ""]', "4: audiences must be printable text, not empty"),
     (PUBLIC + 'audiences = ["refresh"]', '4: audiences must not name "access" or "refresh"'),
     (PUBLIC + 'grant_types = ["client_credentials"]', "4: grant_types must not list client_c"),
-    *[
-        (
-            PUBLIC + f'grant_types = ["{grant}"]',
-            f"4: grant_types must not list {grant}: method none",
-        )
-        for grant in (Grant.JWT_BEARER, Grant.TOKEN_EXCHANGE)
-    ],
-    (SECRET + 'may_exchange = ["a"]', "5: may_exchange must not be set without the grant urn"),
-    (SECRET + 'may_exchange = ["refresh"]', '5: may_exchange must not name "refresh"'),
-    (SECRET + 'may_exchange = "a"', "5: may_exchange must be an array of strings"),
     (PUBLIC + 'refresh_policy = "reusable"', '4: refresh_policy must not be "reusable": meth'),
     (PUBLIC + 'on_reuse = "refuse"', '4: on_reuse must not be "refuse": method none'),
     (PUBLIC + f'client_secret_sha256 = ["{HASH}"]', "4: client_secret_sha256 must not be set"),
