@@ -96,7 +96,8 @@ async def exchanged(book: RuleBook) -> Ids:
     pair = await book.issue(client=BILLING)
     token = (await book.rules.exchange(BILLING, pair.access_token, Asked())).access_token
     ids = {"sub": "alice", "sid": pair.session.sid, "client_id": "billing"}
-    return {**ids, "token_id": claims_of(token)["jti"]}
+    origin = claims_of(pair.access_token)["jti"]
+    return {**ids, "token_id": claims_of(token)["jti"], "origin": origin}
 
 
 async def access_token_revoked(book: RuleBook) -> Ids:

@@ -18,6 +18,7 @@ from token_server.store.connect import connect
 from token_server.store.engine import Engine, Script
 from token_server.store.key_expiries import StoredKeyExpiries
 from token_server.store.keyset import StoredKeyset
+from token_server.store.known_networks import StoredKnownNetworks
 from token_server.store.memory import StoreMemory, load_secret
 from token_server.store.session_list import SessionList
 from token_server.store.sessions import SessionEnds, Sessions
@@ -73,6 +74,7 @@ class Bench:
         self.attempts = Attempts(self.engine)
         self.expiries = StoredKeyExpiries(self.engine, propagation_period=MINUTE)
         self.used_once = UsedOnce(self.engine, self.memory)
+        self.networks = StoredKnownNetworks(self.engine, kind="account")
         self.list = SessionList(self.engine)
         self.verifiers = Verifiers(self.engine)
         self.keyset = StoredKeyset(self._open_engine, meant=True)
@@ -225,6 +227,17 @@ ROWS = [
         Kind.FORGETTABLE,
         lambda b: b.attempts.forgive("a"),
         lambda b: b.attempts.charge("a", now=b.clock()),
+    ),
+    # After a crash the account's owner is limited as any stranger, until the next good log-in.
+    Row(
+        "StoredKnownNetworks.note",
+        Kind.FORGETTABLE,
+        lambda b: b.networks.note("alice", "192.0.2.0", now=b.clock()),
+    ),
+    Row(
+        "StoredKnownNetworks.knows",
+        Kind.READS,
+        lambda b: b.networks.knows("alice", "192.0.2.0", now=b.clock()),
     ),
     Row(
         "StoredKeyExpiries.reserve",
