@@ -173,7 +173,7 @@ async def test_any_other_target_is_refused_and_costs_nothing(
 async def test_an_access_token_of_rfc_9068_says_so_and_holds_its_claims(book: RuleBook) -> None:
     pair = await book.issue(client=MODERN)
     assert header_of(pair.access_token)["typ"] == "at+jwt"
-    assert header_of(pair.refresh_token)["typ"] == "JWT"
+    assert header_of(pair.refresh_token)["typ"] == "rt+jwt"
     assert list(claims_of(pair.access_token)) == [
         *("iss", "exp", "aud", "sub", "client_id", "iat", "jti", "scope", "sid")
     ]

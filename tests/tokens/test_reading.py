@@ -46,8 +46,10 @@ from token_server.tokens.refusals import (
 )
 
 
-def test_what_we_write_we_read() -> None:
-    token = read_refresh(REFRESH)
+@pytest.mark.parametrize("typ", [TokenType.JWT, TokenType.RT_JWT])
+def test_what_we_write_we_read(typ: TokenType) -> None:
+    token = read_refresh(REFRESH, typ=typ)
+    assert token.typ is typ
     assert (token.subject, token.sid, token.generation) == ("user", "s" * 22, 3)
 
 
@@ -98,6 +100,9 @@ def test_a_shape_that_only_clients_get_is_refused_without_one(changes: dict[str,
         (read_refresh, REFRESH, TokenType.AT_JWT),
         (read_access, REFRESH, TokenType.JWT),
         (read_access, REFRESH, TokenType.AT_JWT),
+        (read_access, REFRESH, TokenType.RT_JWT),
+        (read_access, ACCESS, TokenType.RT_JWT),
+        (read_refresh, ACCESS, TokenType.RT_JWT),
         (read_refresh, REFRESH, TokenType.INTROSPECTION),
         (read_access, ACCESS, TokenType.INTROSPECTION),
         (read_access, ACCESS | {"aud": "refresh"}, TokenType.JWT),

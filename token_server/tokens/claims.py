@@ -5,6 +5,7 @@ A strict reader of the documented ones must not notice ours.
 
 from collections.abc import Mapping
 
+from token_server.tokens.clients import Client
 from token_server.tokens.identity import TokenIds
 from token_server.tokens.model import AccessToken, Session, TokenType
 from token_server.tokens.moments import to_micros, to_seconds
@@ -27,6 +28,11 @@ def refresh_claims(session: Session, ids: TokenIds) -> dict[str, object]:
         "sid": session.sid,
         "generation": session.generation,
     }
+
+
+def refresh_token_type(client: Client | None) -> TokenType:
+    """Return the `typ` of a new session's refresh tokens; without a client, the documented one."""
+    return TokenType.RT_JWT if client else TokenType.JWT
 
 
 def session_access_token(session: Session, ids: TokenIds, terms: Terms) -> AccessToken:

@@ -128,11 +128,16 @@ class TokenType(StrEnum):
     JWT = "JWT"
     AT_JWT = "at+jwt"
     """An access token of RFC 9068."""
+    RT_JWT = "rt+jwt"
+    """A refresh token of a registered client's session. No standard has a name for one.
+
+    A verifier that checks `typ`, and neither `aud` nor `iss`, refuses it (RFC 8725 §3.11).
+    """
     INTROSPECTION = "token-introspection+jwt"
     """RFC 9701: an answer about a token, and never itself read as one."""
 
 
-TYPES_READ = (TokenType.JWT, TokenType.AT_JWT)
+TYPES_READ = (TokenType.JWT, TokenType.AT_JWT, TokenType.RT_JWT)
 
 
 class Unsigned(Undisclosed, frozen=True):
@@ -161,6 +166,7 @@ class RefreshToken(Struct, frozen=True, kw_only=True):
     generation: int
     token_id: TokenId
     short_term: bool
+    typ: TokenType = TokenType.JWT
 
 
 class AccessToken(Struct, frozen=True, kw_only=True):

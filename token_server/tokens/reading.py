@@ -35,6 +35,7 @@ _LAST_SECOND = 253_402_300_799
 # The store keeps a generation, and the one after it, in 31 bits.
 _LAST_GENERATION = 2**31 - 2
 _LEEWAY_SECONDS = LEEWAY // timedelta(seconds=1)
+_REFRESH_TOKENS = (TokenType.JWT, TokenType.RT_JWT)
 _ACCESS_TOKENS = (TokenType.JWT, TokenType.AT_JWT)
 _SID = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
 _TOKEN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
@@ -44,8 +45,7 @@ Claims = Mapping[str, object]
 
 def is_refresh_token(unverified: UnverifiedToken) -> bool:
     """Whether that is what it says it is."""
-    is_jwt = unverified.typ is TokenType.JWT
-    return is_jwt and unverified.unverified_claims.get("aud") == REFRESH
+    return unverified.typ in _REFRESH_TOKENS and unverified.unverified_claims.get("aud") == REFRESH
 
 
 def claimed_sid(unverified: UnverifiedToken) -> SessionId | None:
@@ -77,6 +77,7 @@ def read_refresh_token(
         generation=_whole_number(unverified_claims, "generation", _LAST_GENERATION),
         token_id=TokenId(_text(unverified_claims, "token_id")),
         short_term=unverified_claims["short_term_expiration"] == "True",
+        typ=unverified.typ,
     )
     if not ids.is_refresh_token(token.token_id, token.sid, token.generation):
         raise TokenForged

@@ -7,7 +7,7 @@ decided there, in one step with what it changes.
 from datetime import datetime
 from typing import assert_never
 
-from token_server.tokens.claims import refresh_claims, session_access_token
+from token_server.tokens.claims import refresh_claims, refresh_token_type, session_access_token
 from token_server.tokens.clients import NOTHING_MORE, Asked, Client
 from token_server.tokens.model import (
     Attempt,
@@ -17,6 +17,7 @@ from token_server.tokens.model import (
     Session,
     Subject,
     TokenPair,
+    TokenType,
     Unsigned,
     UnverifiedToken,
 )
@@ -105,7 +106,7 @@ class SessionRules(Steps):
         if isinstance(begun, AccountBarred):
             raise AccountDisabled().about(sub=subject)
         self._audit.record(Fact.SESSION_BEGUN, **ids_of(begun))
-        return await self._pair(begun, now, on)
+        return await self._pair(begun, now, on, typ=refresh_token_type(client))
 
     async def refresh(
         self,
@@ -142,7 +143,7 @@ class SessionRules(Steps):
         scope = scope_within(session.scope, client=client, names=names)
         on = terms(client, asked, scope=scope, about=about)
         kept = unverified_token if handed.outcome is Outcome.KEPT else None
-        return await self._pair(session, now, on, kept=kept)
+        return await self._pair(session, now, on, typ=token.typ, kept=kept)
 
     async def log_out(self, unverified_token: str) -> None:
         """End the session of a genuine access token, whatever its times say.
@@ -189,10 +190,17 @@ class SessionRules(Steps):
         return token
 
     async def _pair(
-        self, session: Session, now: datetime, on: Terms, *, kept: str | None = None
+        self,
+        session: Session,
+        now: datetime,
+        on: Terms,
+        *,
+        typ: TokenType,
+        kept: str | None = None,
     ) -> TokenPair:
         """The session's current pair: the same bytes each time, RS512 being deterministic.
 
+        `typ` is the one of the session's first refresh token, which each of them passes on.
         `kept` is the refresh token that stays.
         """
         until = session.access_token_expires_at
@@ -202,7 +210,7 @@ class SessionRules(Steps):
         token = session_access_token(session, self._token_ids, on)
         unsigned = [self._unsigned(token, about=on.about)]
         if kept is None:
-            unsigned.append(Unsigned(refresh_claims(session, self._token_ids)))
+            unsigned.append(Unsigned(refresh_claims(session, self._token_ids), typ))
         # Both at once: nothing may change between them.
         access_token, *fresh = await self._signer.sign(*unsigned, kid=kid, now=now)
         return TokenPair(
