@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from support.keepers import passphrase_in
 from support.shell import Shell
 from support.tls import tls_files
 
@@ -111,3 +112,23 @@ def test_a_certificate_that_is_not_valid_for_30_more_days_is_a_warning(
     told = [line for line in done.err.splitlines() if "TLS_CERT_FILE" in line]
     assert len(told) == bool(warning)
     assert warning in "".join(told)
+
+
+@pytest.mark.parametrize(
+    ("period", "warned"), [("2s", True), ("599", True), ("10m", False), ("1h", False)]
+)
+def test_a_propagation_period_under_ten_minutes_is_a_warning(
+    shell: Shell, period: str, *, warned: bool
+) -> None:
+    err = shell("config", "check", KEY_PROPAGATION_PERIOD=period).err
+    assert ("warning: KEY_PROPAGATION_PERIOD is " in err) == warned
+
+
+@pytest.mark.parametrize(("length", "warned"), [(1, True), (15, True), (16, False)])
+def test_a_short_passphrase_is_a_warning(
+    shell: Shell, tmp_path: Path, length: int, *, warned: bool
+) -> None:
+    passphrase = passphrase_in(tmp_path / "passphrase", "Z" * length)
+    err = shell("config", "check", KEYS_PASSPHRASE_FILE=str(passphrase)).err
+    assert ("warning: the passphrase in KEYS_PASSPHRASE_FILE has" in err) == warned
+    assert "ZZ" not in err

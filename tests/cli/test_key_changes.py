@@ -234,7 +234,7 @@ def secret(path: Path, text: str = "8q3vYw0nW5yJm2s1V7cZ4g") -> Path:
 
 def test_passphrase_encrypts_every_key_anew(keys: Keys, folder: Path, tmp_path: Path) -> None:
     kids = begin(folder, ago=timedelta(days=1))
-    one, other = secret(tmp_path / "one"), secret(tmp_path / "other", "Xk1a9Qn7sP0r")
+    one, other = secret(tmp_path / "one"), secret(tmp_path / "other", "Xk1a9Qn7sP0rT4bW6zE2")
     done = keys("passphrase", "--to", str(one))
     assert done.stdout.splitlines() == [f"encrypted: {kid}" for kid in kids]
     assert said(done) == [f"hint: KEYS_PASSPHRASE_FILE must name {one} from now on"]

@@ -24,6 +24,8 @@ from token_server.tokens.model import LEEWAY, Kid
 T = TypeVar("T")
 DUE = NOW + timedelta(days=90)
 TICK = timedelta(microseconds=1)
+# A private key, or the keyset in the store.
+CANNOT_OPEN = "cannot be (opened|verified) with the passphrase in "
 
 
 @pytest.fixture(params=["directory", "store"])
@@ -111,9 +113,9 @@ def test_private_keys_lie_there_encrypted(place: Place, keys: KeysKeeper) -> Non
 def test_of_many_that_rotate_at_once_one_rotates(
     place: Place, keys: KeysKeeper, passphrase_file: Path
 ) -> None:
-    changed = at_once(lambda _: change(place.keeper(passphrase_file), rotate), 8)
+    changed = at_once(lambda _: change(place.keeper(passphrase_file), rotate), 4)
     outcomes = sorted(type(each.outcome).__name__ for each in changed)
-    assert outcomes == ["NotDue"] * 7 + ["Rotated"]
+    assert outcomes == ["NotDue"] * 3 + ["Rotated"]
     assert states(keys) == "retiring active pending"
     assert len([each for each in changed if each.announced]) == 1
     assert len(opened(keys, DUE)) == len(private_keys_in(place)) == 3
@@ -180,9 +182,7 @@ def test_a_change_of_passphrase_is_one_for_every_key(
     kids = [key.kid for key in keys.load().keys]
     assert list(keys.change_passphrase(another_passphrase)) == kids
     assert set(opened(place.keeper(another_passphrase))) == set(kids)
-    with pytest.raises(
-        Problem, match=f"cannot be opened with the passphrase in {passphrase_file}"
-    ):
+    with pytest.raises(Problem, match=CANNOT_OPEN + str(passphrase_file)):
         opened(keys)
     # It is not known to everybody that it was done.
     assert list(keys.change_passphrase(another_passphrase)) == kids
@@ -191,16 +191,16 @@ def test_a_change_of_passphrase_is_one_for_every_key(
 def test_a_wrong_passphrase_says_so_and_changes_nothing(
     place: Place, keys: KeysKeeper, another_passphrase: Path, tmp_path: Path
 ) -> None:
-    before = place.texts()
+    before, first = place.texts(), keys.load().keys[0]
     wrong = place.keeper(another_passphrase)
     assert wrong.ensure_first(key_size=2048, now=NOW) == ()
     attempts: list[Callable[[], object]] = [
-        lambda: wrong.private_key(keys.load().keys[0]),
+        lambda: wrong.private_key(first),
         lambda: change(wrong, rotate),
-        lambda: wrong.change_passphrase(passphrase_in(tmp_path / "third", "a third one")),
+        lambda: wrong.change_passphrase(passphrase_in(tmp_path / "third", "a third passphrase")),
     ]
     for attempt in attempts:
-        with pytest.raises(Problem, match="cannot be opened with the passphrase") as caught:
+        with pytest.raises(Problem, match=CANNOT_OPEN) as caught:
             attempt()
         assert PASSPHRASE not in f"{caught.value.text} {caught.value.hint}"
     assert place.texts() == before
@@ -213,7 +213,7 @@ def test_a_keyset_that_is_no_good_is_a_problem_and_is_never_replaced(
     place.put(text)
     keys = place.keeper(passphrase_file)
     for asked in (keys.load, partial(change, keys, rotate)):
-        with pytest.raises(Problem, match="is no good"):
+        with pytest.raises(Problem, match=r"is no good|is not authenticated"):
             asked()
     assert keys.ensure_first(key_size=2048, now=NOW) == ()
     assert place.texts() == {"keyset.json": text}

@@ -24,6 +24,7 @@ def test_the_file_says_this() -> None:
     active, pending = public_key(0), public_key(1)
     assert json.loads(keyset_file.write(fresh_keyset())) == {
         "version": 1,
+        "counter": 1,
         "keys": [
             {
                 "kid": active.kid,

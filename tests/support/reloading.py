@@ -1,9 +1,10 @@
 """A keys directory that tests change, and a server's keys that follow it, by a clock they move."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from io import StringIO
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,14 @@ from token_server.signing.keystore import KeysDirectory
 from token_server.signing.lifecycle import Keyset
 from token_server.signing.pem import write_private_key
 from token_server.signing.reader import KeysetReader, KeyTimes
-from token_server.signing.reload import KeysetReload
+from token_server.signing.reload import KeyRecords, KeysetReload
 from token_server.signing.tidying import KeysTidier
 from token_server.store.engine import Engine
 from token_server.store.key_expiries import StoredKeyExpiries
+from token_server.store.keyset_history import StoredKeysetHistory
 from token_server.tokens.model import Kid
 
+_CHANGES = count(1)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 TIMES = KeyTimes(grace_period=GRACE, propagation_period=HOUR, longest_lifetime=14 * DAY)
 
@@ -36,6 +39,7 @@ def lay_down(folder: Path, keyset: Keyset, *numbers: int, passphrase: bytes | No
         path = folder / f"{public_key(number).kid}.pem"
         path.unlink(missing_ok=True)
         write_private_key(path, private_key(number), passphrase)
+    keyset = replace(keyset, counter=next(_CHANGES))
     put(folder / "keyset.json", keyset_file.write(keyset).encode())
 
 
@@ -103,7 +107,9 @@ async def follow_keeper(
     expiries = StoredKeyExpiries(
         Engine(redis, waits_for_fsync=False), propagation_period=times.propagation_period
     )
-    reload = await KeysetReload.open(KeysetReader(keeper, times), expiries, clock)
+    histories = StoredKeysetHistory(Engine(redis, waits_for_fsync=False))
+    records = KeyRecords(expiries=expiries, histories=histories)
+    reload = await KeysetReload.open(KeysetReader(keeper, times), records, clock)
     lines = StringIO()
     audit = AuditLog(lines, clock=clock)
     tidier = KeysTidier(keeper, times, key_size=2048, clock=clock, audit=audit)

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from token_server.app.keys import key_times, keys_keeper
 from token_server.app.store import Briefing, key_expiries_on, longest_kept
 from token_server.settings import Settings
+from token_server.signing.keeper import KeysKeeper
 from token_server.signing.reader import KeysetReader, KeyTimes
-from token_server.signing.reload import KeysetReload
+from token_server.signing.reload import KeyRecords, KeysetReload
 from token_server.store.accounts import Accounts, RememberedAccounts
 from token_server.store.engine import Engine
+from token_server.store.keyset_history import StoredKeysetHistory
 from token_server.store.memory import StoreMemory, load_secret
 from token_server.store.sessions import Sessions
 from token_server.system import RandomIds
@@ -31,10 +33,11 @@ class Core:
 async def open_core_alone(settings: Settings, engine: Engine, audit: Audit, clock: Clock) -> Core:
     """For a command, which no server has briefed. Raises: Problem, StoreUnavailable."""
     # A store with a secret is one that was in use, and that comes after its keys.
-    await asyncio.to_thread(keys_keeper(settings).load)
+    keys = keys_keeper(settings)
+    await asyncio.to_thread(keys.load)
     briefing = Briefing(secret=await load_secret(engine), waits_for_fsync=engine.waits_for_fsync)
     times = key_times(settings, [settings.policy()])
-    return await open_core(settings, engine, briefing, audit, clock, times=times)
+    return await open_core(settings, engine, briefing, audit, clock, times=times, keys=keys)
 
 
 async def open_core(  # noqa: PLR0913 - each by its name
@@ -45,14 +48,15 @@ async def open_core(  # noqa: PLR0913 - each by its name
     clock: Clock,
     *,
     times: KeyTimes,
+    keys: KeysKeeper,
 ) -> Core:
     """Raises: Problem."""
     memory = StoreMemory(engine, met.secret)
     policy = settings.policy()
     key_expiries = key_expiries_on(engine, settings)
     reload = await KeysetReload.open(
-        KeysetReader(keys_keeper(settings, met), times),
-        key_expiries,
+        KeysetReader(keys, times),
+        KeyRecords(expiries=key_expiries, histories=StoredKeysetHistory(engine)),
         clock,
         multi_buffer=settings.multi_buffer_signing == "auto",
     )

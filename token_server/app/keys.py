@@ -8,6 +8,7 @@ from token_server.app.store import Briefing, checked_store, key_expiries_on, ope
 from token_server.problems import Problem
 from token_server.settings import Settings
 from token_server.signing.keeper import KeysKeeper
+from token_server.signing.keyset_guard import KeysetGuard
 from token_server.signing.keystore import KeysDirectory
 from token_server.signing.reader import KeyTimes
 from token_server.signing.stored_keys import StoredKeys
@@ -15,14 +16,20 @@ from token_server.signing.tidying import KeysTidier
 from token_server.store.connect import connect
 from token_server.store.engine import Engine
 from token_server.store.keyset import StoredKeyset
+from token_server.store.keyset_history import StoredKeysetHistory
 from token_server.system import system_clock
+from token_server.tokens.keyset_history import KeysetHistory
 from token_server.tokens.model import Policy
 from token_server.tokens.ports import Audit, Clock
 from token_server.tokens.refusals import TemporarilyUnavailable
 
 
 def keys_keeper(
-    settings: Settings, met: Briefing | None = None, *, meant: bool = False
+    settings: Settings,
+    met: Briefing | None = None,
+    *,
+    meant: bool = False,
+    guard: KeysetGuard | None = None,
 ) -> KeysKeeper:
     """Where the settings say that the keys lie. Raises: Problem.
 
@@ -30,9 +37,9 @@ def keys_keeper(
     """
     passphrase_file = settings.keys_passphrase_file
     if settings.keys_dir is not None:
-        return KeysDirectory(settings.keys_dir, passphrase_file=passphrase_file)
+        return KeysDirectory(settings.keys_dir, passphrase_file=passphrase_file, guard=guard)
     store = StoredKeyset(_store_of(settings, met), secret=met.secret if met else b"", meant=meant)
-    return StoredKeys(store, passphrase_file=passphrase_file)
+    return StoredKeys(store, passphrase_file=passphrase_file, guard=guard)
 
 
 def _store_of(
@@ -72,6 +79,24 @@ async def check_that_no_keyset_is_lost(settings: Settings) -> None:
         )
 
 
+async def keyset_history(settings: Settings) -> KeysetHistory:
+    """What the servers of this store have seen of their keyset. Raises: Problem."""
+    async with checked_store(settings) as (engine, _):
+        try:
+            return await StoredKeysetHistory(engine).recorded()
+        except TemporarilyUnavailable as fault:
+            raise unusable(fault) from fault
+
+
+async def record_keyset_history(settings: Settings, history: KeysetHistory) -> None:
+    """Raises: Problem."""
+    async with checked_store(settings) as (engine, _):
+        try:
+            await StoredKeysetHistory(engine).record(history)
+        except TemporarilyUnavailable as fault:
+            raise unusable(fault) from fault
+
+
 def policies(settings: Settings) -> list[Policy]:
     """Those that tokens are issued by. Raises: Problem."""
     policy = settings.policy()
@@ -92,10 +117,10 @@ def key_times(settings: Settings, policies: Iterable[Policy]) -> KeyTimes:
 
 
 def keys_tidier(
-    settings: Settings, met: Briefing, times: KeyTimes, clock: Clock, audit: Audit
+    settings: Settings, keys: KeysKeeper, times: KeyTimes, clock: Clock, audit: Audit
 ) -> KeysTidier:
     return KeysTidier(
-        keys_keeper(settings, met),
+        keys,
         times,
         key_size=settings.key_size,
         clock=clock,

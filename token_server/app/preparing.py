@@ -6,12 +6,13 @@ import sys
 import structlog
 
 from token_server.accounts.clients.file import load_clients
-from token_server.app.keys import check_that_no_keyset_is_lost, keys_keeper
+from token_server.app.keys import check_that_no_keyset_is_lost, keys_keeper, keyset_history
 from token_server.app.store import meet_store
 from token_server.app.warnings import warnings_of
 from token_server.audit import AuditLog
 from token_server.logs import log_to
 from token_server.settings import Settings
+from token_server.signing.keyset_guard import KeysetGuard
 from token_server.system import system_clock
 from token_server.tokens.ports import Fact
 
@@ -26,10 +27,14 @@ def prepare(settings: Settings) -> bytes:
     log_to(sys.stderr)
     load_clients(settings.clients_file, settings.policy())
     asyncio.run(check_that_no_keyset_is_lost(settings))
-    made = keys_keeper(settings).ensure_first(key_size=settings.key_size, now=system_clock())
+    guard = KeysetGuard()
+    guard.learn(asyncio.run(keyset_history(settings)))
+    keys = keys_keeper(settings, guard=guard)
+    made = keys.ensure_first(key_size=settings.key_size, now=system_clock())
     audit = AuditLog(sys.stdout, clock=system_clock)
     for kid in made:
         audit.record(Fact.KEY_MADE, kid=kid)
+    keys.load()
     briefing = asyncio.run(meet_store(settings)).to_bytes()
     for each in warnings_of(settings, now=system_clock()):
         log.warning(each.text, hint=each.hint)

@@ -13,7 +13,7 @@ from token_server.accounts.passwords import Passwords
 from token_server.accounts.profile import AccountProfiles
 from token_server.app.core import Core, open_core
 from token_server.app.guessing import log_in_limits, secret_guesses
-from token_server.app.keys import key_times, keys_tidier, policies
+from token_server.app.keys import key_times, keys_keeper, keys_tidier, policies
 from token_server.app.store import Briefing
 from token_server.audit import AuditLog
 from token_server.logs import log_to
@@ -41,7 +41,8 @@ async def open_app(
     async with connect(settings.store_url.get_secret_value()) as client:
         engine = Engine(client, waits_for_fsync=met.waits_for_fsync)
         times = key_times(settings, policies(settings))
-        core = await open_core(settings, engine, met, audit, clock, times=times)
+        keys = keys_keeper(settings, met)
+        core = await open_core(settings, engine, met, audit, clock, times=times, keys=keys)
         verifiers = Verifiers(engine)
         clients = _clients(settings, engine, core, clock)
         app = build_app(
@@ -63,7 +64,7 @@ async def open_app(
                 cors_origins=settings.cors_origins,
             )
         )
-        tidying = core.reload.keep_tidy(keys_tidier(settings, met, times, clock, audit))
+        tidying = core.reload.keep_tidy(keys_tidier(settings, keys, times, clock, audit))
         following = (core.reload.follow(), tidying, clients.registry.run())
         async with beside(*following, verifiers.keep_writing(clock)):
             with on_sighup(core.reload.wake, clients.registry.wake):

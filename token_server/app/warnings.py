@@ -10,10 +10,14 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 
+from token_server.durations import write_duration
 from token_server.host_names import is_loopback
 from token_server.problems import Problem
 from token_server.settings import Settings
+from token_server.signing.pem import MIN_PASSPHRASE_BYTES, read_passphrase
 
+COMMON_CACHE_TIME = timedelta(minutes=10)
+"""For which jose and jwks-rsa keep a JWK Set (docs/operations.md)."""
 EXPIRY_NOTICE = timedelta(days=30)
 
 
@@ -64,8 +68,34 @@ def _http_issuer(settings: Settings, _now: datetime) -> Iterator[Problem]:
         )
 
 
+def _short_passphrase(settings: Settings, _now: datetime) -> Iterator[Problem]:
+    # An earlier release took any passphrase, so keys may be encrypted with a short one.
+    try:
+        passphrase = read_passphrase(settings.keys_passphrase_file)
+    except Problem:
+        return  # The server does not start with it, and says why.
+    if passphrase is not None and len(passphrase) < MIN_PASSPHRASE_BYTES:
+        yield Problem(
+            f"the passphrase in KEYS_PASSPHRASE_FILE has {len(passphrase)} bytes, "
+            f"fewer than {MIN_PASSPHRASE_BYTES}",
+            hint='make another file with "openssl rand -base64 32", then run '
+            '"token-server keys passphrase --to FILE"',
+        )
+
+
+def _short_propagation_period(settings: Settings, _now: datetime) -> Iterator[Problem]:
+    if settings.key_propagation_period < COMMON_CACHE_TIME:
+        yield Problem(
+            f"KEY_PROPAGATION_PERIOD is {write_duration(settings.key_propagation_period)}: "
+            "many verifiers cache the JWK Set for 10 minutes, whatever its max-age says",
+            hint="set KEY_PROPAGATION_PERIOD to 10m or more, unless all verifiers honour max-age",
+        )
+
+
 _CHECKS: tuple[Callable[[Settings, datetime], Iterator[Problem]], ...] = (
     _plain_http,
     _http_issuer,
     _certificate,
+    _short_passphrase,
+    _short_propagation_period,
 )

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from token_server.app.keys import keys_keeper
 from token_server.cli.adoption import laggards, lines_about
 from token_server.cli.keyset import (
     audit_log,
     change_keyset,
     hint,
     key_policy,
+    keys_of,
     settings_for_keys,
     tell_of,
 )
@@ -58,7 +58,7 @@ def rotate(*, at_once: bool, dry_run: bool) -> None:
     """
     settings = settings_for_keys()
     command = partial(rotation.rotate, policy=key_policy(settings), at_once=at_once)
-    before = keys_keeper(settings).load()
+    before = keys_of(settings).load()
     planned = command(before, system_clock()).outcome
     if isinstance(planned, Rotated):
         _warn_of_laggards(settings, before, planned.kid)
@@ -112,7 +112,7 @@ def passphrase(to: Path | None, *, plain: bool) -> None:
     if (to is None) != plain:
         raise click.UsageError("name either --to FILE or --plain")
     settings = settings_for_keys()
-    for kid in keys_keeper(settings).change_passphrase(to):
+    for kid in keys_of(settings).change_passphrase(to):
         click.echo(f"{'encrypted' if to else 'plain'}: {kid}")
     setting = f"must name {to}" if to else "must not be set"
     hint(f"KEYS_PASSPHRASE_FILE {setting} from now on")

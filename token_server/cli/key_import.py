@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 from cryptography.x509 import Certificate
 
-from token_server.app.keys import keys_keeper
 from token_server.cli.keyset import (
     audit_log,
     change_keyset,
     hint,
     key_policy,
+    keys_of,
     settings_for_keys,
     tell_of,
 )
@@ -77,7 +77,7 @@ def import_key(file: Path, certificate: Path | None, role: str, naming: str | No
 
 def _is_first(settings: Settings, pair: KeyPair) -> bool:
     """Whether it begins a keyset: then it signs at once, and a pending key is made for it."""
-    made = keys_keeper(settings, meant=True).ensure_first(
+    made = keys_of(settings, meant=True).ensure_first(
         key_size=settings.key_size, now=system_clock(), active=pair
     )
     if not made:

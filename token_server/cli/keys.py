@@ -6,13 +6,13 @@ from datetime import datetime
 
 import click
 
-from token_server.app.keys import keys_keeper
 from token_server.audit import AuditLog
 from token_server.cli.adoption import laggards, lines_about
+from token_server.cli.key_acceptance import accept_keyset
 from token_server.cli.key_changes import passphrase, revoke, rotate
 from token_server.cli.key_import import import_key
 from token_server.cli.key_outlook import age, outlook
-from token_server.cli.keyset import key_policy, settings_for_keys
+from token_server.cli.keyset import key_policy, keys_of, settings_for_keys
 from token_server.cli.names import written
 from token_server.problems import Problem
 from token_server.signing.jwks import PublicJwkSet
@@ -30,7 +30,7 @@ def command() -> None:
     """Make, list, change and publish signing keys."""
 
 
-for verb in (rotate, revoke, import_key, passphrase):
+for verb in (rotate, revoke, import_key, passphrase, accept_keyset):
     command.add_command(verb)
 
 
@@ -38,7 +38,7 @@ for verb in (rotate, revoke, import_key, passphrase):
 def init() -> None:
     """Make the first keyset: the active key, and the pending one that comes after it."""
     settings = settings_for_keys()
-    keys = keys_keeper(settings, meant=True)
+    keys = keys_of(settings, meant=True)
     kids = keys.ensure_first(key_size=settings.key_size, now=system_clock())
     if not kids:
         raise Problem(
@@ -56,7 +56,7 @@ def init() -> None:
 def list_keys(*, as_json: bool) -> None:
     """Show each key's state and age, what comes next for it, and why."""
     settings, now = settings_for_keys(), system_clock()
-    keyset = keys_keeper(settings).load()
+    keyset = keys_of(settings).load()
     if as_json:
         click.echo(json.dumps([_row(keyset, key, now) for key in keyset.keys], indent=2))
         return
@@ -76,7 +76,7 @@ def jwks() -> None:
     """Print the public JWK Set, as it is served."""
     settings = settings_for_keys()
     jwk_set = PublicJwkSet(
-        keys_keeper(settings).load(), propagation_period=settings.key_propagation_period
+        keys_of(settings).load(), propagation_period=settings.key_propagation_period
     )
     click.echo(jwk_set.document(system_clock()).body)
 

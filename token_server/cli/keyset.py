@@ -1,16 +1,20 @@
 """What the commands on keys share: the settings, the policy, what is said after a change."""
 
+import asyncio
 import sys
+from contextlib import suppress
 from datetime import timedelta
 from typing import TypeVar
 
 import click
 
-from token_server.app.keys import keys_keeper
+from token_server.app.keys import keys_keeper, keyset_history, record_keyset_history
 from token_server.audit import AuditLog
 from token_server.cli.running import store_of
+from token_server.problems import Problem
 from token_server.settings import Settings, load_settings
-from token_server.signing.keeper import Changed, Command
+from token_server.signing.keeper import Changed, Command, KeysKeeper
+from token_server.signing.keyset_guard import KeysetGuard
 from token_server.signing.rotation import KeyPolicy
 from token_server.signing.rsa_keys import KeyPair
 from token_server.system import system_clock
@@ -29,6 +33,17 @@ def settings_for_keys() -> Settings:
     return settings
 
 
+def keys_of(settings: Settings, *, meant: bool = False) -> KeysKeeper:
+    """The keys, checked against what servers have seen, if the store answers. Raises: Problem.
+
+    `meant`: see StoredKeyset.
+    """
+    guard = KeysetGuard()
+    with suppress(Problem):
+        guard.learn(asyncio.run(keyset_history(settings)))
+    return keys_keeper(settings, meant=meant, guard=guard)
+
+
 def key_policy(settings: Settings) -> KeyPolicy:
     return KeyPolicy(
         propagation_period=settings.key_propagation_period,
@@ -45,13 +60,19 @@ def change_keyset(
     settings: Settings, command: Command[T], *, imported: KeyPair | None = None
 ) -> Changed[T]:
     """Raises: Problem."""
-    return keys_keeper(settings).change(
+    keys = keys_of(settings)
+    changed = keys.change(
         command,
         key_size=settings.key_size,
         clock=system_clock,
         grace_period=settings.grace_period,
         imported=imported,
     )
+    if changed.is_change:
+        # A running server does the same at its next look.
+        with suppress(Problem):
+            asyncio.run(record_keyset_history(settings, keys.guard.seen))
+    return changed
 
 
 def tell_of(changed: Changed[T], settings: Settings) -> None:

@@ -1,7 +1,7 @@
 """What keeps the keyset and its private keys; what a change comes to, wherever they lie."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from token_server.problems import Problem
 from token_server.signing import keyset_file
+from token_server.signing.keyset_guard import KeysetGuard
 from token_server.signing.lifecycle import (
     Keyset,
     SigningKey,
@@ -53,6 +54,10 @@ class KeysKeeper(Protocol):
     @property
     def where(self) -> str:
         """The keyset's name in what is said to people."""
+
+    @property
+    def guard(self) -> KeysetGuard:
+        """What this process has seen of the keyset; each keyset that is loaded is checked."""
 
     def text(self) -> bytes:
         """The keyset as it is written now, unchecked. Raises: NoKeyset."""
@@ -127,6 +132,8 @@ def planned(
         announced = spare()
         after = with_pending(after, announced.public, now)
         made.append(announced)
+    if after != before:
+        after = replace(after, counter=max(after.counter, before.counter) + 1)
     return Plan(
         before=before,
         after=after,

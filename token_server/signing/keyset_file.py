@@ -9,6 +9,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from token_server.problems import Problem
 from token_server.signing import certificates, rsa_keys
 from token_server.signing.lifecycle import Keyset, PublicKey, SigningKey
 from token_server.signing.rotation import lacks_pending
@@ -17,6 +18,10 @@ from token_server.tokens.model import Kid
 VERSION = 1
 # What is reckoned from a moment must be one, too.
 _YEARS = range(2000, 9000)
+# No setting is longer than ten years.
+_CLOCK_YEARS = range(2000, 8900)
+# The store's scripts count in floating point.
+_MAX_COUNTER = 2**53
 _KID = re.compile(r"[!-~]{1,256}", re.ASCII)
 # RFC 7518 §6.3.2
 _PRIVATE_MEMBERS = {"d", "p", "q", "dp", "dq", "qi", "oth"}
@@ -24,7 +29,8 @@ _PRIVATE_MEMBERS = {"d", "p", "q", "dp", "dq", "qi", "oth"}
 
 def write(keyset: Keyset) -> str:
     keys = [_record(key) for key in keyset.keys]
-    return json.dumps({"version": VERSION, "keys": keys}, indent=2) + "\n"
+    document = {"version": VERSION, "counter": keyset.counter, "keys": keys}
+    return json.dumps(document, indent=2) + "\n"
 
 
 def read(text: str) -> Keyset:
@@ -33,7 +39,10 @@ def read(text: str) -> Keyset:
     if _member(document, "version", int, "the file") != VERSION:
         raise ValueError(f'its "version" is not {VERSION}: another release wrote it')
     records = _member(document, "keys", list, "the file")
-    keyset = Keyset(keys=tuple(_key(record, f"keys[{at}]") for at, record in enumerate(records)))
+    keyset = Keyset(
+        keys=tuple(_key(record, f"keys[{at}]") for at, record in enumerate(records)),
+        counter=_counter(document),
+    )
     if lacks_pending(keyset):
         raise ValueError("it holds no pending key")
     return keyset
@@ -42,6 +51,15 @@ def read(text: str) -> Keyset:
 def is_kid(text: str) -> bool:
     """Whether a key may go by this name: 1 to 256 visible ASCII characters."""
     return _KID.fullmatch(text) is not None
+
+
+def check_clock(now: datetime) -> None:
+    """Raises: Problem, for a time that `read` would refuse in a keyset."""
+    if now.year not in _CLOCK_YEARS:
+        raise Problem(
+            f"the clock of this machine is wrong: it says {as_text(now)}",
+            hint="set the clock, and start again; nothing was written",
+        )
 
 
 def as_text(moment: datetime | None) -> str | None:
@@ -103,6 +121,13 @@ def _public_key(record: object, where: str) -> PublicKey:
     except ValueError as fault:
         raise ValueError(f"{where}.jwk is refused: {fault}") from fault
     return public
+
+
+def _counter(document: dict[str, object]) -> int:
+    counter = document.get("counter", 0)
+    if type(counter) is not int or not 0 <= counter < _MAX_COUNTER:
+        raise ValueError('its "counter" is no whole number')
+    return counter
 
 
 def _moment(record: object, name: str, where: str) -> datetime | None:

@@ -24,8 +24,9 @@ from token_server.signing.keeper import (
     planned,
     spent,
 )
+from token_server.signing.keyset_guard import KeysetGuard, history_of
 from token_server.signing.lifecycle import Keyset, SigningKey, first_keyset
-from token_server.signing.pem import read_passphrase
+from token_server.signing.pem import read_new_passphrase, read_passphrase
 from token_server.signing.private_files import RESTORE, PrivateFiles
 from token_server.signing.rotation import lacks_pending
 from token_server.signing.rsa_keys import KeyPair, make_pair
@@ -38,7 +39,14 @@ T = TypeVar("T")
 class KeysDirectory:
     """The KeysKeeper of servers that share a directory, or have one alone."""
 
-    def __init__(self, folder: Path, *, passphrase_file: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        passphrase_file: Path | None = None,
+        guard: KeysetGuard | None = None,
+    ) -> None:
+        self.guard = guard or KeysetGuard()
         self.keyset_path = folder / "keyset.json"
         self._folder = KeysFolder(folder)
         self._private = PrivateFiles(folder)
@@ -70,7 +78,9 @@ class KeysDirectory:
         with self._folder.explaining():
             self._folder.check()
             text = files.read(self.keyset_path)
-        return keyset_of(text, self.where, hint=RESTORE)
+        keyset = keyset_of(text, self.where, hint=RESTORE)
+        self.guard.check(keyset, self.where)
+        return keyset
 
     def private_key(self, key: SigningKey) -> RSAPrivateKey:
         """Raises: Problem."""
@@ -86,7 +96,8 @@ class KeysDirectory:
         """
         if self.has_keyset():
             return ()
-        passphrase = read_passphrase(self._passphrase_file)
+        keyset_file.check_clock(now)
+        passphrase = read_new_passphrase(self._passphrase_file)
         with self._folder.explaining():
             self._folder.claim()
             with self._folder.locked():
@@ -94,7 +105,12 @@ class KeysDirectory:
                 if self.has_keyset():
                     return ()
                 made = (active or make_pair(key_size), make_pair(key_size))
-                keyset = first_keyset(active=made[0].public, pending=made[1].public, now=now)
+                keyset = first_keyset(
+                    active=made[0].public,
+                    pending=made[1].public,
+                    now=now,
+                    counter=self.guard.seen.counter + 1,
+                )
                 self._replace(keyset, made, passphrase)
                 return tuple(pair.public.kid for pair in made)
 
@@ -111,6 +127,7 @@ class KeysDirectory:
 
         Raises: Problem.
         """
+        keyset_file.check_clock(clock())
         passphrase = read_passphrase(self._passphrase_file)
         # Made before anybody has to wait for it, if it looks as if it will be needed.
         looks_needed = lacks_pending(command(self.load(), clock()).keyset)
@@ -159,6 +176,7 @@ class KeysDirectory:
     def _replace(self, keyset: Keyset, made: Iterable[KeyPair], passphrase: bytes | None) -> None:
         self._private.write(made, passphrase)
         files.replace(self.keyset_path, keyset_file.write(keyset).encode("ascii"))
+        self.guard.learn(history_of(keyset))
 
     def _open(self, key: SigningKey) -> RSAPrivateKey:
         return self._private.read(key, self._passphrase_file)

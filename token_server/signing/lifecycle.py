@@ -63,6 +63,8 @@ class Keyset:
     """All keys that are remembered, in the order they were made."""
 
     keys: tuple[SigningKey, ...]
+    counter: int = 0
+    """Every change raises it. 0: an earlier release wrote the keyset, or it is not written yet."""
     by_kid: Mapping[Kid, SigningKey] = field(init=False, repr=False, compare=False)
     in_signing_order: Sequence[SigningKey] = field(init=False, repr=False, compare=False)
 
@@ -79,13 +81,16 @@ class Keyset:
         return self.by_kid.get(kid)
 
 
-def first_keyset(*, active: PublicKey, pending: PublicKey, now: datetime) -> Keyset:
+def first_keyset(
+    *, active: PublicKey, pending: PublicKey, now: datetime, counter: int = 1
+) -> Keyset:
     """The very first key signs at once: nobody can have cached a set without it."""
     return Keyset(
         keys=(
             SigningKey(public=active, announced_at=now, signs_from=now),
             SigningKey(public=pending, announced_at=now),
-        )
+        ),
+        counter=counter,
     )
 
 
@@ -165,7 +170,8 @@ def settled(
     def drops_at(key: SigningKey, stopped_at: datetime) -> datetime:
         return latest_expiries.get(key.kid, stopped_at + longest_lifetime) + LEEWAY
 
-    return Keyset(
+    return replace(
+        keyset,
         keys=tuple(
             replace(key, drops_at=drops_at(key, key.stops_at))
             if key.stops_at is not None
@@ -173,7 +179,7 @@ def settled(
             and key.stops_at + propagation_period <= heard_at
             else key
             for key in keyset.keys
-        )
+        ),
     )
 
 
@@ -182,8 +188,9 @@ def remembered(keyset: Keyset, now: datetime) -> Keyset:
 
     Until then a refresh token that a revoked key signed may still be shown, and is honoured.
     """
-    return Keyset(
-        keys=tuple(key for key in keyset.keys if key.drops_at is None or now < key.drops_at)
+    return replace(
+        keyset,
+        keys=tuple(key for key in keyset.keys if key.drops_at is None or now < key.drops_at),
     )
 
 

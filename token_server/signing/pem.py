@@ -1,21 +1,27 @@
 """Private keys as text: PKCS#8, encrypted where there is a passphrase."""
 
 from pathlib import Path
+from typing import overload
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
     Encoding,
-    KeySerializationEncryption,
     NoEncryption,
     PrivateFormat,
-    load_pem_private_key,
 )
 
 from token_server.problems import Problem
-from token_server.signing import files, rsa_keys
+from token_server.signing import files, pkcs8, rsa_keys
+
+MIN_PASSPHRASE_BYTES = 16
 
 
+@overload
+def read_passphrase(path: Path) -> bytes: ...
+@overload
+def read_passphrase(path: None) -> None: ...
+@overload
+def read_passphrase(path: Path | None) -> bytes | None: ...
 def read_passphrase(path: Path | None) -> bytes | None:
     """The first line of the file, None where no file is named. Raises: Problem."""
     if path is None:
@@ -35,6 +41,24 @@ def read_passphrase(path: Path | None) -> bytes | None:
     return passphrase
 
 
+@overload
+def read_new_passphrase(path: Path) -> bytes: ...
+@overload
+def read_new_passphrase(path: None) -> None: ...
+@overload
+def read_new_passphrase(path: Path | None) -> bytes | None: ...
+def read_new_passphrase(path: Path | None) -> bytes | None:
+    """Return a passphrase to encrypt with from now on. Raises: Problem, also for a short one."""
+    passphrase = read_passphrase(path)
+    if passphrase is not None and len(passphrase) < MIN_PASSPHRASE_BYTES:
+        raise Problem(
+            f"the passphrase in {path} has {len(passphrase)} bytes, "
+            f"fewer than {MIN_PASSPHRASE_BYTES}",
+            hint=f'make one with "openssl rand -base64 32 > {path}"',
+        )
+    return passphrase
+
+
 def write_private_key(path: Path, key: RSAPrivateKey, passphrase: bytes | None) -> None:
     files.create(path, to_pem(key, passphrase))
 
@@ -45,10 +69,9 @@ def read_private_key(path: Path, passphrase_file: Path | None) -> RSAPrivateKey:
 
 
 def to_pem(key: RSAPrivateKey, passphrase: bytes | None) -> bytes:
-    encryption: KeySerializationEncryption = NoEncryption()
-    if passphrase is not None:
-        encryption = BestAvailableEncryption(passphrase)
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
+    if passphrase is None:
+        return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return pkcs8.encrypted(key, passphrase)
 
 
 def from_pem(pem: bytes, where: str, passphrase_file: Path | None) -> RSAPrivateKey:
@@ -58,8 +81,7 @@ def from_pem(pem: bytes, where: str, passphrase_file: Path | None) -> RSAPrivate
     """
     passphrase = read_passphrase(passphrase_file)
     try:
-        # OpenSSL would look for its primes anew, which takes 100 times as long as `is_whole`.
-        key = load_pem_private_key(pem, passphrase, unsafe_skip_rsa_key_validation=True)
+        key = pkcs8.load(pem, passphrase)
     except TypeError as mismatch:
         raise _mismatch(where, passphrase_file) from mismatch
     except ValueError as fault:

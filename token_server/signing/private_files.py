@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from token_server.problems import Problem
 from token_server.signing import files, rsa_keys
 from token_server.signing.lifecycle import PublicKey, SigningKey
-from token_server.signing.pem import read_passphrase, read_private_key, write_private_key
+from token_server.signing.pem import read_new_passphrase, read_private_key, write_private_key
 from token_server.signing.rsa_keys import KeyPair
 
 RESTORE = "restore the keys directory from a backup"
@@ -51,7 +51,7 @@ class PrivateFiles:
 
         Raises: Problem, before anything has changed; OSError.
         """
-        passphrase = read_passphrase(under)
+        passphrase = read_new_passphrase(under)
         found = {key.public: self._open(key.public, [before, under]) for key in keys}
         for public, (path, _) in found.items():
             if path == self._next(public):

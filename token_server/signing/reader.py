@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from token_server.problems import Problem
 from token_server.signing.keeper import KeysKeeper, NoKeyset
+from token_server.signing.keyset_guard import KeysetGuard
 from token_server.signing.lifecycle import (
     Keyset,
     KeyState,
@@ -74,6 +75,10 @@ class KeysetReader:
         self.times = times
         self._good: _Good | None = None
         self._opened: dict[PublicKey, RSAPrivateKey] = {}
+
+    @property
+    def guard(self) -> KeysetGuard:
+        return self._keeper.guard
 
     def read(self, heard: Heard | None, now: datetime) -> Reading:
         """The keys as they are now. Raises: Problem, where there was never a good keyset.

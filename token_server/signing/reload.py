@@ -3,6 +3,7 @@
 import asyncio
 import math
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import NoReturn, Self
 
@@ -12,11 +13,20 @@ from token_server.rounds import Rounds
 from token_server.signing.live import LiveKeys
 from token_server.signing.reader import Heard, KeysetReader, Reading
 from token_server.signing.tidying import KeysTidier
+from token_server.tokens.keyset_history import KeysetHistories, KeysetHistory
 from token_server.tokens.ports import Clock, KeyExpiries
 from token_server.tokens.refusals import TemporarilyUnavailable
 
 LONGEST_INTERVAL = timedelta(seconds=5)
 SHORTEST_INTERVAL = timedelta(milliseconds=100)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRecords:
+    """What all servers record of their keys in the store."""
+
+    expiries: KeyExpiries
+    histories: KeysetHistories
 
 
 class KeysetReload:
@@ -25,7 +35,7 @@ class KeysetReload:
     def __init__(  # noqa: PLR0913 - each by its name
         self,
         reader: KeysetReader,
-        expiries: KeyExpiries,
+        records: KeyRecords,
         clock: Clock,
         *,
         first: Reading,
@@ -39,7 +49,8 @@ class KeysetReload:
             multi_buffer=multi_buffer,
         )
         self._reader = reader
-        self._expiries = expiries
+        self._records = records
+        self._recorded = KeysetHistory()
         self._clock = clock
         self._reading = first
         self._heard = heard
@@ -61,7 +72,7 @@ class KeysetReload:
     async def open(
         cls,
         reader: KeysetReader,
-        expiries: KeyExpiries,
+        records: KeyRecords,
         clock: Clock,
         *,
         multi_buffer: bool = True,
@@ -72,11 +83,12 @@ class KeysetReload:
         """
         heard: Heard | None = None
         with suppress(TemporarilyUnavailable):
-            heard = Heard(at=clock(), latest_expiries=await expiries.latest())
+            heard = Heard(at=clock(), latest_expiries=await records.expiries.latest())
+            reader.guard.learn(await records.histories.recorded())
         reading = await asyncio.to_thread(reader.read, heard, clock())
         for problem in reading.problems:
             raise problem
-        return cls(reader, expiries, clock, first=reading, heard=heard, multi_buffer=multi_buffer)
+        return cls(reader, records, clock, first=reading, heard=heard, multi_buffer=multi_buffer)
 
     async def follow(self) -> NoReturn:
         """Look, from time to time and whenever woken."""
@@ -123,6 +135,7 @@ class KeysetReload:
             if reading.keys != self.live.keys:
                 self.live.take(reading.keys)
             self._reading = reading
+            await self._record_history()
             self._astray.tell(reading.problems)
 
     async def tidy_up(self, tidier: KeysTidier) -> None:
@@ -139,7 +152,18 @@ class KeysetReload:
     async def _hear(self) -> None:
         # What was heard before holds for the keys that all had stopped to sign with by then.
         with suppress(TemporarilyUnavailable):
-            self._heard = Heard(at=self._clock(), latest_expiries=await self._expiries.latest())
+            self._heard = Heard(
+                at=self._clock(), latest_expiries=await self._records.expiries.latest()
+            )
+            self._recorded = await self._records.histories.recorded()
+            self._reader.guard.learn(self._recorded)
+
+    async def _record_history(self) -> None:
+        """What this server has seen outlives it. The next look tries again."""
+        seen = self._reader.guard.seen
+        if seen.exceeds(self._recorded):
+            with suppress(TemporarilyUnavailable):
+                await self._records.histories.record(seen)
 
 
 def interval_for(propagation_period: timedelta) -> timedelta:

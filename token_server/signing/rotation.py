@@ -134,7 +134,7 @@ def admit(
     imported = SigningKey(public=public, announced_at=now)
     if role is Role.VERIFY_ONLY:
         imported = replace(imported, stops_at=now)
-    after = Keyset(keys=(*keyset.keys, imported))
+    after = replace(keyset, keys=(*keyset.keys, imported))
     if role is not Role.ACTIVE:
         return Step(keyset=after, outcome=Imported(kid=public.kid, signs_from=None))
     signing = active(keyset, now)
@@ -157,7 +157,7 @@ def lacks_pending(keyset: Keyset) -> bool:
 
 def with_pending(keyset: Keyset, spare: PublicKey, now: datetime) -> Keyset:
     """Announce the next signer: long before anyone needs it."""
-    return Keyset(keys=(*keyset.keys, SigningKey(public=spare, announced_at=now)))
+    return replace(keyset, keys=(*keyset.keys, SigningKey(public=spare, announced_at=now)))
 
 
 def _next_to_sign(keyset: Keyset) -> SigningKey:
@@ -221,4 +221,4 @@ def _handed_over(
 
 def _with(keyset: Keyset, *changed: SigningKey) -> Keyset:
     by_kid = {key.kid: key for key in changed}
-    return Keyset(keys=tuple(by_kid.get(key.kid, key) for key in keyset.keys))
+    return replace(keyset, keys=tuple(by_kid.get(key.kid, key) for key in keyset.keys))

@@ -10,6 +10,7 @@ SECRET = "token-server:secret"  # noqa: S105 - the name of a key
 # In the cluster slot of the store secret: scripts look at both.
 KEYSET = "{token-server:secret}:keyset"
 KEY_EXPIRIES = "token-server:key-expiries"
+KEYSET_HISTORY = "token-server:keyset-history"
 VERIFIERS = "token-server:verifiers"
 ACCOUNTS = "token-server:accounts"
 ATTEMPTS = "token-server:attempts:"
