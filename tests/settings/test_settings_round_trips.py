@@ -67,6 +67,7 @@ def any_settings(draw: st.DrawFn) -> Settings:
             st.sampled_from(list(itertools.permutations(("form", "json", "header"), 2)))
         ),
         cors_origins=tuple(draw(st.lists(names.map("https://{}".format), unique=True))),
+        password_min_length=draw(st.integers(8, 128)),
         access_token_lifetime=access,
         refresh_token_lifetime=refresh,
         short_term_refresh_token_lifetime=short_term,

@@ -59,6 +59,10 @@ BAD = [
             "unix:",
         )
     ],
+    *[
+        ("PASSWORD_MIN_LENGTH", bad, "must be a whole number from 8 to 128")
+        for bad in ("7", "129", "-8", "twelve")
+    ],
     ("CORS_ORIGINS", "https://a,https://a", "must not name anything twice"),
     ("DIALECTS", "form,forms", "must be one of form, json, header"),
     ("DIALECTS", "form,form", "must not name anything twice"),

@@ -1,5 +1,7 @@
 """What an operator does to accounts: each change told to the audit log."""
 
+from difflib import get_close_matches
+
 from token_server.problems import Problem
 from token_server.tokens.model import Account, Subject
 from token_server.tokens.ports import AccountStore, Audit, Clock, Fact
@@ -32,21 +34,28 @@ class AccountChanges:
         changed = await self._accounts.set_password_hash(
             name, password_hash, replacing=None, at=self._clock()
         )
-        self._tell(name, Fact.PASSWORD_CHANGED, changed=changed)
+        await self._report(name, Fact.PASSWORD_CHANGED, changed=changed)
 
     async def disable(self, name: Subject) -> None:
         changed = await self._accounts.disable(name, at=self._clock())
-        self._tell(name, Fact.ACCOUNT_DISABLED, changed=changed)
+        await self._report(name, Fact.ACCOUNT_DISABLED, changed=changed)
 
     async def enable(self, name: Subject) -> None:
         changed = await self._accounts.enable(name, at=self._clock())
-        self._tell(name, Fact.ACCOUNT_ENABLED, changed=changed)
+        await self._report(name, Fact.ACCOUNT_ENABLED, changed=changed)
 
     async def remove(self, name: Subject) -> None:
         changed = await self._accounts.remove(name)
-        self._tell(name, Fact.ACCOUNT_REMOVED, changed=changed)
+        await self._report(name, Fact.ACCOUNT_REMOVED, changed=changed)
 
-    def _tell(self, name: Subject, fact: Fact, *, changed: bool) -> None:
+    async def _report(self, name: Subject, fact: Fact, *, changed: bool) -> None:
         if not changed:
-            raise Problem(f"no account is named {name}", hint="see: users list")
+            hint = await nearest_account(self._accounts, name) or "see: users list"
+            raise Problem(f"no account is named {name}", hint=hint)
         self._audit.record(fact, sub=name)
+
+
+async def nearest_account(accounts: AccountStore, name: Subject) -> str | None:
+    """Return a hint that names the account with the most similar name, or None."""
+    near = get_close_matches(name, await accounts.names(), n=1)
+    return f"did you mean {near[0]}?" if near and near[0] != name else None

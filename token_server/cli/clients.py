@@ -6,12 +6,13 @@ import click
 
 from token_server.accounts.clients.file import load_clients
 from token_server.accounts.clients.registered import Registered, RegisteredClient
+from token_server.cli.arguments import Noun
 from token_server.durations import write_duration
 from token_server.settings import load_settings
 from token_server.tokens.clients import AuthMethod, Client
 
 
-@click.group("clients")
+@click.group(cls=Noun, name="clients")
 def command() -> None:
     """Check and list the registered clients (docs/clients.md)."""
 

@@ -7,6 +7,7 @@ import click
 
 from token_server.accounts.clients.file import load_clients
 from token_server.app.warnings import warnings_of
+from token_server.cli.arguments import Noun
 from token_server.cli.messages import warn
 from token_server.settings import Effective, effective_settings, load_settings
 from token_server.system import system_clock
@@ -17,7 +18,7 @@ UNSET = {
 }
 
 
-@click.group("config")
+@click.group(cls=Noun, name="config")
 def command() -> None:
     """Check and show the settings (docs/settings.md)."""
 

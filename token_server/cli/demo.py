@@ -17,6 +17,7 @@ from joserfc.jwk import KeySet
 from token_server.accounts.changes import AccountChanges
 from token_server.accounts.passwords import Passwords
 from token_server.cli.account_changes import change_accounts
+from token_server.cli.arguments import Verb
 from token_server.problems import Problem
 from token_server.settings import Settings, load_settings
 from token_server.tokens.model import Subject
@@ -38,7 +39,7 @@ class Answer:
         return json.loads(self.body)
 
 
-@click.command(name="demo")
+@click.command(cls=Verb, name="demo")
 def command() -> None:
     """Log in, refresh, ask again, show the reuse refusal and verify, with an account made for it.
 

@@ -7,6 +7,7 @@ import click
 
 from token_server.accounts.clients.file import load_clients
 from token_server.app.core import open_core_alone
+from token_server.cli.arguments import Verb
 from token_server.cli.names import written
 from token_server.cli.running import run
 from token_server.settings import Settings
@@ -32,7 +33,7 @@ HANDED = {
 }
 
 
-@click.command()
+@click.command(cls=Verb)
 def explain() -> None:
     """Say what is known of the token or session id that comes on stdin.
 

@@ -7,6 +7,7 @@ from functools import partial
 import click
 
 from token_server.app.keys import keys_keeper, keyset_history, record_keyset_history
+from token_server.cli.arguments import Verb
 from token_server.cli.keyset import audit_log, key_policy, settings_for_keys, tell_of
 from token_server.cli.running import store_of
 from token_server.problems import Problem
@@ -20,7 +21,7 @@ from token_server.tokens.keyset_history import KeysetHistory
 from token_server.tokens.ports import Fact
 
 
-@click.command("accept")
+@click.command(cls=Verb, name="accept")
 @click.option("--dry-run", is_flag=True, help="Show the keyset, and change nothing.")
 def accept_keyset(*, dry_run: bool) -> None:
     """Accept a keyset that servers refuse: an older one, or one of an earlier release.

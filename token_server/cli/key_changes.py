@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from token_server.cli.adoption import laggards, lines_about
+from token_server.cli.arguments import Verb
 from token_server.cli.keyset import (
     audit_log,
     change_keyset,
@@ -48,7 +49,7 @@ class _Told:
     ids: Mapping[str, str] = field(default_factory=dict)
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.option("--now", "at_once", is_flag=True, help="Whatever the age of the active key.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")
 def rotate(*, at_once: bool, dry_run: bool) -> None:
@@ -71,7 +72,7 @@ def rotate(*, at_once: bool, dry_run: bool) -> None:
 
 
 # A thumbprint may begin with a hyphen.
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(cls=Verb, context_settings={"ignore_unknown_options": True})
 @click.argument("kid")
 def revoke(kid: str) -> None:
     """Take a stolen key out at once; another one signs, and no session ends.
@@ -97,7 +98,7 @@ def revoke(kid: str) -> None:
     tell_of(changed, settings)
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.option(
     "--to",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

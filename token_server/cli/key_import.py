@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from cryptography.x509 import Certificate
 
+from token_server.cli.arguments import Verb
 from token_server.cli.keyset import (
     audit_log,
     change_keyset,
@@ -38,7 +39,7 @@ from token_server.tokens.ports import Fact
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.command("import")
+@click.command(cls=Verb, name="import")
 @click.argument("file", type=_FILE)
 @click.option("--certificate", type=_FILE, help="Its certificate, where FILE holds none.")
 @click.option(

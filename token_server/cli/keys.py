@@ -8,6 +8,7 @@ import click
 
 from token_server.audit import AuditLog
 from token_server.cli.adoption import laggards, lines_about
+from token_server.cli.arguments import Noun
 from token_server.cli.key_acceptance import accept_keyset
 from token_server.cli.key_changes import passphrase, revoke, rotate
 from token_server.cli.key_import import import_key
@@ -25,7 +26,7 @@ from token_server.tokens.ports import Fact
 COLUMNS = ("kid", "state", "age", "next change", "why")
 
 
-@click.group(name="keys")
+@click.group(cls=Noun, name="keys")
 def command() -> None:
     """Make, list, change and publish signing keys."""
 

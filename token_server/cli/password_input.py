@@ -4,16 +4,25 @@ import secrets
 import sys
 from getpass import getpass
 
+from token_server.accounts.password_rules import check_new_password
 from token_server.accounts.passwords import LONGEST_PASSWORD
 from token_server.problems import Problem
+from token_server.settings import load_settings
 
 _GENERATED_BYTES = 24
 
 
-def chosen_password(*, generate: bool) -> str:
-    """A new one where asked for, else what stdin or the terminal says. Raises: Problem."""
+def chosen_password(name: str, *, generate: bool) -> str:
+    """Return a generated password, or the one from stdin or the terminal. Raises: Problem."""
     if generate:
         return secrets.token_urlsafe(_GENERATED_BYTES)
+    min_length = load_settings().password_min_length
+    password = _read()
+    check_new_password(password, name=name, min_length=min_length)
+    return password
+
+
+def _read() -> str:
     if sys.stdin is None:  # closed: `users add NAME <&-`
         return _given(b"")
     if sys.stdin.isatty():

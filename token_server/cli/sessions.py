@@ -4,10 +4,12 @@ import json
 
 import click
 
+from token_server.accounts.changes import nearest_account
 from token_server.app.core import Core, open_core_alone
-from token_server.app.store import session_ends
+from token_server.app.store import accounts_on, session_ends
+from token_server.cli.arguments import Noun
 from token_server.cli.explain import explain
-from token_server.cli.names import all_of_subject, registered, subject_argument, written
+from token_server.cli.names import all_of_subject, counted, registered, subject_argument, written
 from token_server.cli.running import run
 from token_server.problems import Problem
 from token_server.settings import Settings
@@ -26,7 +28,7 @@ from token_server.tokens.ports import (
 from token_server.web.dialects import camel
 
 
-@click.group(name="sessions")
+@click.group(cls=Noun, name="sessions")
 def command() -> None:
     """Begin, list, explain and end sessions."""
 
@@ -60,8 +62,12 @@ def issue(name: Subject, *, client_id: str | None, short_term: bool, reusable: b
 def list_sessions(name: Subject, *, as_json: bool) -> None:
     """List a subject's live sessions, oldest first."""
 
-    async def work(engine: Engine, _settings: Settings, _audit: Audit) -> list[Session]:
-        return await SessionList(engine).live(name)
+    async def work(engine: Engine, settings: Settings, _audit: Audit) -> list[Session]:
+        live = await SessionList(engine).live(name)
+        if not live:
+            hint = await nearest_account(accounts_on(engine, settings), name)
+            click.echo(f"there is no session of {name}" + (f"; {hint}" if hint else ""), err=True)
+        return live
 
     rows = [_row(session) for session in run(work)]
     if as_json:
@@ -93,12 +99,16 @@ command.add_command(explain)
 
 
 def _end_all(name: Subject) -> None:
-    async def work(engine: Engine, settings: Settings, audit: Audit) -> None:
+    async def work(engine: Engine, settings: Settings, audit: Audit) -> int:
+        live = await SessionList(engine).live(name)
+        if not live:
+            hint = await nearest_account(accounts_on(engine, settings), name)
+            raise Problem(f"there is no session of {name}", hint=hint)
         await session_ends(engine, settings).end_all(name)
         audit.record(Fact.SESSIONS_ENDED, sub=name, because=EndReason.OPERATOR)
+        return len(live)
 
-    run(work)
-    click.echo(f"ended every session of {name}", err=True)
+    click.echo(f"ended {counted(run(work), 'session')} of {name}", err=True)
 
 
 def _end_one(sid: str) -> None:

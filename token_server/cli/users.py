@@ -1,7 +1,6 @@
 """`users`: the accounts that may log in."""
 
 import json
-import shlex
 from typing import BinaryIO
 
 import click
@@ -10,8 +9,9 @@ from token_server.accounts.changes import AccountChanges
 from token_server.accounts.passwords import Passwords
 from token_server.accounts.profile import LARGEST_PROFILE, read_profile
 from token_server.app.store import accounts_on
-from token_server.cli.account_changes import change_accounts
-from token_server.cli.names import subject_argument, written
+from token_server.cli.account_changes import change_accounts, change_and_count_sessions
+from token_server.cli.arguments import Noun
+from token_server.cli.names import counted, subject_argument, written
 from token_server.cli.password_input import chosen_password
 from token_server.cli.running import run
 from token_server.settings import Settings
@@ -22,7 +22,7 @@ from token_server.tokens.ports import Audit
 _generate = click.option("--generate", is_flag=True, help="Make the password; print it once.")
 
 
-@click.group(name="users")
+@click.group(cls=Noun, name="users")
 def command() -> None:
     """Add, list, disable and remove the accounts that may log in."""
 
@@ -32,9 +32,12 @@ def command() -> None:
 @_generate
 @click.option("--profile", type=click.File("rb"), help="A JSON object: its public document.")
 def add(name: Subject, profile: BinaryIO | None, *, generate: bool) -> None:
-    """Add an account. Its password is the first line of stdin."""
+    """Add an account.
+
+    Its password is the first line of stdin; at a terminal it is asked for.
+    """
     document = read_profile(profile.read(LARGEST_PROFILE + 1)) if profile else "{}"
-    password = chosen_password(generate=generate)
+    password = chosen_password(name, generate=generate)
 
     async def work(changes: AccountChanges) -> None:
         password_hash = await Passwords().hash(password)
@@ -49,16 +52,20 @@ def add(name: Subject, profile: BinaryIO | None, *, generate: bool) -> None:
 @command.command()
 @subject_argument
 @_generate
-def passwd(name: Subject, *, generate: bool) -> None:
-    """Set an account's password: the first line of stdin."""
-    password = chosen_password(generate=generate)
+@click.option("--keep-sessions", is_flag=True, help="Do not end the account's sessions.")
+def passwd(name: Subject, *, generate: bool, keep_sessions: bool) -> None:
+    """Set an account's password, and end its sessions.
+
+    The password is the first line of stdin; at a terminal it is asked for.
+    """
+    password = chosen_password(name, generate=generate)
 
     async def work(changes: AccountChanges) -> None:
         await changes.set_password(name, password_hash=await Passwords().hash(password))
 
-    change_accounts(work)
-    _say(f"changed the password of {name}; its sessions go on")
-    click.echo(f"hint: token-server sessions end --all {shlex.quote(name)} ends them", err=True)
+    sessions = change_and_count_sessions(name, work, end_sessions=not keep_sessions)
+    kept_or_ended = "kept" if keep_sessions else "ended"
+    _say(f"changed the password of {name}; {kept_or_ended} {counted(sessions, 'session')}")
     if generate:
         click.echo(password)
 
@@ -67,8 +74,8 @@ def passwd(name: Subject, *, generate: bool) -> None:
 @subject_argument
 def disable(name: Subject) -> None:
     """Refuse an account's log-ins and end all its sessions."""
-    change_accounts(lambda changes: changes.disable(name))
-    _say(f"disabled {name}; its sessions have ended")
+    sessions = change_and_count_sessions(name, lambda changes: changes.disable(name))
+    _say(f"disabled {name}; ended {counted(sessions, 'session')}")
 
 
 @command.command()
@@ -83,8 +90,8 @@ def enable(name: Subject) -> None:
 @subject_argument
 def remove(name: Subject) -> None:
     """Forget an account and end all its sessions."""
-    change_accounts(lambda changes: changes.remove(name))
-    _say(f"removed {name}; its sessions have ended")
+    sessions = change_and_count_sessions(name, lambda changes: changes.remove(name))
+    _say(f"removed {name}; ended {counted(sessions, 'session')}")
 
 
 @command.command("list")

@@ -91,6 +91,7 @@ class Settings(BaseModel):
     json_refresh_policy: _RefreshPolicy = "rotating"
     header_refresh_policy: _RefreshPolicy = "reusable"
     cors_origins: Annotated[tuple[str, ...], PlainValidator(read_origins)] = ()
+    password_min_length: Annotated[int, PlainValidator(whole_number(8, 128))] = 12
     access_token_lifetime: _Lifetime = timedelta(seconds=900)
     refresh_token_lifetime: _Lifetime = timedelta(days=14)
     short_term_refresh_token_lifetime: _Lifetime = Field(

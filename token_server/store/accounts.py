@@ -56,12 +56,15 @@ class Accounts:
         return _account(name, await self._engine.command("HMGET", names.account(name), *_FIELDS))
 
     async def all(self) -> list[Account]:
-        listed = await self._engine.command("SMEMBERS", names.ACCOUNTS)
-        subjects = sorted(Subject(name.decode()) for name in listed)
+        subjects = await self.names()
         found: list[Account | None] = []
         for start in range(0, len(subjects), _ACCOUNTS_A_STEP):
             found += await self._read(subjects[start : start + _ACCOUNTS_A_STEP])
         return [account for account in found if account is not None]
+
+    async def names(self) -> list[Subject]:
+        listed = await self._engine.command("SMEMBERS", names.ACCOUNTS)
+        return sorted(Subject(name.decode()) for name in listed)
 
     async def set_password_hash(
         self, name: Subject, password_hash: str, *, replacing: str | None, at: datetime

@@ -194,6 +194,9 @@ class AccountStore(Protocol):
     async def all(self) -> list[Account]:
         """By name."""
 
+    async def names(self) -> list[Subject]:
+        """Of all accounts, in order; maybe of one that was just removed."""
+
     async def set_password_hash(
         self, name: Subject, password_hash: str, *, replacing: str | None, at: datetime
     ) -> bool:
