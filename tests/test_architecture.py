@@ -114,6 +114,7 @@ def test_the_rules_have_no_io_no_clock_and_no_randomness(module: Path) -> None:
 def test_what_rooms_share_has_no_io(name: str) -> None:
     imported = {each.split(".")[0] for each in imports_of(PACKAGE / f"{name}.py")}
     assert imported <= PURE | {
+        "codecs",
         "contextvars",
         "ipaddress",
         "json",

@@ -3,6 +3,7 @@
 Written compactly, the same bytes for the same values.
 """
 
+import codecs
 import json
 import math
 from collections.abc import Mapping
@@ -31,6 +32,11 @@ def read_object(data: bytes) -> dict[str, object]:
         # An escaped half of a surrogate pair is no text, and would fail wherever it is written.
         _write(decoded).encode("utf-8")
     return decoded
+
+
+def read_document(data: bytes) -> dict[str, object]:
+    """Read an object, and skip a byte order mark (RFC 8259 §8.1). Raises: ValueError."""
+    return read_object(data.removeprefix(codecs.BOM_UTF8))
 
 
 def _as_we_write(data: bytes) -> dict[str, object] | None:

@@ -48,6 +48,7 @@ def test_a_bad_key_is_told_with_its_file(tmp_path: Path, toml: str, line: str) -
         (b"port = " + b"9" * 5000, "must name a TOML file: {file} is not well-formed"),
         (b"port = " + b"[" * 5000, "must name a TOML file: {file} is not well-formed"),
         (b"host = '\xff'", "must name a file in UTF-8"),
+        ("port = 1".encode("utf-16"), "must name a file in UTF-8"),
     ],
 )
 def test_a_broken_file_is_told_with_its_line(tmp_path: Path, toml: bytes, told: str) -> None:
@@ -56,6 +57,12 @@ def test_a_broken_file_is_told_with_its_line(tmp_path: Path, toml: bytes, told: 
     (line,) = problems(environment(CONFIG=str(file)))
     assert line.startswith(f"CONFIG {told.format(file=file)}")
     assert line.endswith(" (environment variable TOKEN_SERVER_CONFIG)")
+
+
+def test_a_byte_order_mark_before_the_file_is_skipped(tmp_path: Path) -> None:
+    file = tmp_path / "token-server.toml"
+    file.write_bytes(b"\xef\xbb\xbfport = 8081\n")
+    assert load_settings(environment(CONFIG=str(file))).port == 8081
 
 
 def test_a_missing_file_is_no_empty_file(tmp_path: Path) -> None:

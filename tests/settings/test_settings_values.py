@@ -12,8 +12,9 @@ from token_server.settings import Settings, load_settings
 HOST = "must be an IP address or a host name, without port or brackets"
 ISSUER = "must be an https:// or http:// URL without user, query, fragment or final slash"
 ORIGINS = (
-    "must list origins as browsers send them, such as https://app.example or "
-    "http://localhost:3000: lower case, without path or default port, never *"
+    "must list origins as browsers send them, such as https://app.example, http://localhost:3000 "
+    "or capacitor://localhost: without a path, and for http and https in lower case without the "
+    "default port"
 )
 SCHEMES = "must begin with embedded:, redis://, rediss:// or unix://"
 ENCODED = "must be a URL in which special characters of the password are percent-encoded"
@@ -43,7 +44,9 @@ BAD = [
     *[
         ("CORS_ORIGINS", bad, ORIGINS)
         for bad in (
-            *("*", "null", "app.example", "https://app.example/", "https://APP.example"),
+            *("app.example", "https://app.example/", "https://APP.example", "app://"),
+            *("file://", "file://localhost", "capacitor://a/", "Capacitor://a", "app://a b"),
+            *("capacitor:localhost", "ionic://a:0", "ionic://a:", "ionic://u@a", "1a://a"),
             *("https://app.example:443", "http://a:80", "https://a,,https://b", "https://a?"),
         )
     ],
@@ -63,6 +66,15 @@ BAD = [
         ("PASSWORD_MIN_LENGTH", bad, "must be a whole number from 8 to 128")
         for bad in ("7", "129", "-8", "twelve")
     ],
+    *[
+        ("CORS_ORIGINS", bad, "must list each origin: with * every web page could call the server")
+        for bad in ("*", "https://a,*")
+    ],
+    (
+        "CORS_ORIGINS",
+        "https://a,null",
+        'must not list "null": every sandboxed page and local file sends it',
+    ),
     ("CORS_ORIGINS", "https://a,https://a", "must not name anything twice"),
     ("DIALECTS", "form,forms", "must be one of form, json, header"),
     ("DIALECTS", "form,form", "must not name anything twice"),
@@ -182,6 +194,9 @@ def test_what_contradicts_is_told_with_both_places(settings: dict[str, str], rul
         {"REFRESH_TOKEN_LIFETIME": "1", "SESSION_LIFETIME": "1"},
         {"STORE_URL": "redis://store.default.svc.cluster.local.", "HOST": "fe80::1%eth0"},
         {"ISSUER": "http://[::1]:8080/a", "CORS_ORIGINS": "https://a:80,http://[::1]:3000"},
+        {"CORS_ORIGINS": "capacitor://localhost,ionic://localhost,app://Bundle.id:8080"},
+        {"CORS_ORIGINS": "chrome-extension://aapbdbdomjkkjkaonfhkkikfgjllcleb"},
+        {"CORS_ORIGINS": "moz-extension://2c127fa4-62c7-7e4f-90e5-472b45eecfdc"},
         {"TLS_CERT_FILE": __file__, "TLS_KEY_FILE": __file__},
         {"TRUSTED_PROXIES": "127.0.0.1, 10.0.0.0/8,::1,2001:db8::/32"},
         {"KEYS_PASSPHRASE_FILE": __file__},

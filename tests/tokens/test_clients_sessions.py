@@ -99,7 +99,7 @@ async def test_a_narrower_scope_narrows_the_access_token_and_not_the_session(
     assert claims_of(wide.access_token)["scope"] == "profile invoices:read"
 
 
-@pytest.mark.parametrize("scope", ["invoices:read", "profile admin", "profile  ", " ", "PROFILE"])
+@pytest.mark.parametrize("scope", ["invoices:read", "profile admin", "profile\t", " ", "PROFILE"])
 async def test_scope_never_widens_and_who_tries_loses_nothing(book: RuleBook, scope: str) -> None:
     strict = replace(PORTAL, policy=STRICT)
     pair = await book.issue(client=strict, asked=Asked(scope="profile"))

@@ -71,6 +71,14 @@ async def test_a_client_gets_no_more_than_it_is_registered_for(book: RuleBook) -
         await book.rules.client_credentials(BILLING, Asked(resources=(PROFILE,)))
 
 
+@pytest.mark.parametrize("scope", [" invoices:read", "invoices:read ", "invoices:read   profile"])
+async def test_a_blank_too_many_is_no_name_of_a_scope(book: RuleBook, scope: str) -> None:
+    """RFC 6749 §3.3 has one space between names; clients that join lists send more."""
+    wide = replace(BILLING, scope=(*BILLING.scope, "profile"))
+    issued = await book.rules.client_credentials(wide, Asked(scope=scope))
+    assert issued.scope == " ".join(scope.split())
+
+
 async def test_a_clients_own_token_ends_no_session(book: RuleBook) -> None:
     issued = await book.rules.client_credentials(BILLING, NOTHING)
     with pytest.raises(SessionUnknown):

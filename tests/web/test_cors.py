@@ -70,6 +70,27 @@ async def test_no_other_origin_may_ask(origin: str, room: WebRoom) -> None:
     assert answer.headers["vary"] == "Origin"
 
 
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "capacitor://localhost",
+        "ionic://localhost",
+        "app://Bundle.id",
+        "chrome-extension://aapbdbdomjkkjkaonfhkkikfgjllcleb",
+        "moz-extension://2c127fa4-62c7-7e4f-90e5-472b45eecfdc",
+    ],
+)
+async def test_the_origin_of_an_app_or_an_extension_is_compared_byte_for_byte(origin: str) -> None:
+    room = WebRoom(cors_origins=(origin,))
+    allowed = await preflight(room, REFRESH, "GET", origin=origin)
+    assert allowed.headers["access-control-allow-origin"] == origin
+    for other in (origin.upper(), f"{origin}/", f"{origin}:1", origin[:-1], f"{origin}x"):
+        assert opened(await preflight(room, REFRESH, "GET", origin=other)).keys() <= {
+            "access-control-allow-methods",
+            "access-control-allow-headers",
+        }
+
+
 async def test_a_method_that_the_path_does_not_serve_is_not_allowed(room: WebRoom) -> None:
     assert (await preflight(room, REFRESH, "POST")).status_code == 400
     assert (await preflight(room, "/api/oauth2/logout", "DELETE")).status_code == 400

@@ -80,6 +80,9 @@ def test_short_term_is_what_is_asked_for(flags: str, short_term: bool) -> None: 
         pytest.param("grantType=RefreshToken&refreshToken=a&refreshToken=a", id="twice"),
         pytest.param("grantType=RefreshToken&refreshToken=a&refresh_token=b", id="both spellings"),
         pytest.param("grantType=RefreshToken&refreshToken=a&refresh_token=", id="once empty"),
+        pytest.param("grantType=RefreshToken&refresh_token=&refreshToken=a", id="first empty"),
+        pytest.param("grantType=RefreshToken&refreshToken=a&x=&x=", id="empty twice"),
+        pytest.param("grantType=&grantType=RefreshToken&refreshToken=a", id="an empty grant"),
         pytest.param("grantType=RefreshToken&grant_type=refresh_token&refreshToken=a", id="grant"),
         pytest.param("grantType=RefreshToken&refreshToken=a&x=1&X=1", id="an unknown one twice"),
         pytest.param("grantType=Password&userName=a&password=b&longLivedRefreshToken=yes", id="?"),
@@ -94,6 +97,14 @@ def test_short_term_is_what_is_asked_for(flags: str, short_term: bool) -> None: 
 def test_what_is_malformed_is_refused(body: str) -> None:
     with pytest.raises(RequestMalformed):
         asked(body)
+
+
+@pytest.mark.parametrize("name", ["refresh_token", "client_id", "client_secret", "scope", "x"])
+def test_an_empty_member_counts_when_it_is_given_twice(name: str) -> None:
+    """RFC 6749 §3.2: two readers of the form could take different ones."""
+    for twice in (f"{name}=&{name}=a", f"{name}=a&{name}=", f"{name}=&{name}="):
+        with pytest.raises(RequestMalformed):
+            standard_form.read(parse_fields(f"grant_type=refresh_token&{twice}".encode()))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ def read_profile(document: bytes) -> str:
     if len(document) > LARGEST_PROFILE:
         raise Problem(f"the profile is larger than {LARGEST_PROFILE} bytes")
     try:
-        profile = strict_json.read_object(document)
+        profile = strict_json.read_document(document)
     except ValueError as fault:
         raise Problem(
             "the profile is not a JSON object",

@@ -15,6 +15,10 @@ from token_server.web_addresses import web_address
 
 T = TypeVar("T")
 
+# capacitor://localhost, chrome-extension://… and others: browsers keep the case of such a host.
+_APP_ORIGIN = re.compile(
+    r"(?!file:)[a-z][a-z0-9+.-]*://[A-Za-z0-9._~-]+(:[1-9][0-9]{0,4})?", re.ASCII
+)
 _DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
@@ -89,10 +93,15 @@ def read_issuer(value: object) -> str:
 
 def read_origins(value: object) -> tuple[str, ...]:
     origins = _items(value)
+    if "*" in origins:
+        raise ValueError("must list each origin: with * every web page could call the server")
+    if "null" in origins:
+        raise ValueError('must not list "null": every sandboxed page and local file sends it')
     if not all(map(_is_origin, origins)):
         raise ValueError(
-            "must list origins as browsers send them, such as https://app.example or "
-            "http://localhost:3000: lower case, without path or default port, never *"
+            "must list origins as browsers send them, such as https://app.example, "
+            "http://localhost:3000 or capacitor://localhost: without a path, and for http and "
+            "https in lower case without the default port"
         )
     return origins
 
@@ -128,6 +137,8 @@ def _items(value: object) -> tuple[str, ...]:
 
 def _is_origin(text: str) -> bool:
     # RFC 6454 §6.2: how a browser writes an origin; it is compared byte by byte.
+    if not text.startswith(("https:", "http:")):
+        return _APP_ORIGIN.fullmatch(text) is not None
     parts = _web_address(text)
     return (
         parts is not None

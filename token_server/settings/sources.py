@@ -69,7 +69,8 @@ def read_environment(environ: Mapping[str, str], names: Collection[str]) -> Read
 
 def read_file(path: str, names: Collection[str]) -> Reading:
     try:
-        keys = tomllib.loads(Path(path).read_text("utf-8"))
+        # Editors and PowerShell put a byte order mark in front.
+        keys = tomllib.loads(Path(path).read_text("utf-8-sig"))
     except OSError as fault:
         return _unreadable(f"must name a file that can be read: {fault.strerror}")
     except UnicodeDecodeError:

@@ -4,18 +4,17 @@
     ├── RequestRefused              the request itself is no good
     │   ├── RequestMalformed          incomplete, repeated member, undecodable
     │   │   └── MembersRefused          those that are missing or no text, by name
-    │   ├── GrantUnsupported
-    │   ├── ResponseTypeUnsupported   there is no authorization endpoint behind its path
+    │   ├── GrantUnsupported  ResponseTypeUnsupported
     │   ├── BodyTooLarge
     │   ├── MediaTypeUnsupported
+    │   │   └── BodyEncoded             a Content-Encoding such as gzip
     │   ├── ScopeRefused              it goes beyond what may be asked for
     │   ├── TargetRefused             a resource or audience that may not be asked for
     │   ├── GrantNotAllowed           a known grant that this client may not use
     │   ├── MethodNotAllowed
     │   └── PathUnknown
     ├── TokenRefused                the token is no good; a caller never learns why
-    │   ├── TokenMissing  TokenMalformed  TokenForged  KeyUnknown  TokenMisplaced
-    │   ├── TokenNotYetValid
+    │   ├── TokenMissing  TokenMalformed  TokenForged  KeyUnknown  TokenMisplaced  TokenNotYetValid
     │   ├── SessionUnknown  SessionEnded  TokenReused  TokenSpent  TokenRevoked
     │   ├── ExchangeRefused           it is not for the client that exchanges it
     │   ├── AssertionRefused          another issuer's, as a grant
@@ -82,8 +81,6 @@ class GrantUnsupported(RequestRefused):
 
 
 class ResponseTypeUnsupported(RequestRefused):
-    """RFC 6749 §4.1.2.1; every response type, because no authorization code is issued."""
-
     reason = "response_type_unsupported"
 
 
@@ -109,6 +106,10 @@ class BodyTooLarge(RequestRefused):
 
 class MediaTypeUnsupported(RequestRefused):
     reason = "media_type_unsupported"
+
+
+class BodyEncoded(MediaTypeUnsupported):
+    reason = "body_encoded"
 
 
 class MethodNotAllowed(RequestRefused):

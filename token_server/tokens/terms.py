@@ -77,8 +77,9 @@ def names_asked(client: Client | None, asked: Asked) -> tuple[str, ...]:
     """
     if client is None or not asked.scope:
         return ()
-    names = tuple(dict.fromkeys(asked.scope.split(" ")))
-    if not set(names) <= set(client.scope):
+    # RFC 6749 §3.3 has one space between names; clients that join lists send more.
+    names = tuple(dict.fromkeys(filter(None, asked.scope.split(" "))))
+    if not names or not set(names) <= set(client.scope):
         raise ScopeRefused
     return names
 

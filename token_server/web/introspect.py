@@ -1,6 +1,7 @@
 """Introspection (RFC 7662): what a token is worth, for callers that have proved who they are."""
 
 import re
+from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,11 +11,11 @@ from token_server.tokens.refusals import ClientRefused
 from token_server.tokens.services import Tokens
 from token_server.web.dialects.standard_form import StandardForm
 from token_server.web.standard import shown_token
-from token_server.web.wire import NO_STORE, json_answer
+from token_server.web.wire import JSON, NO_STORE, json_answer
 
 SIGNED = "application/token-introspection+jwt"
 _VARY = {"Vary": "Accept"}
-_NOT_WANTED = re.compile(r";[ \t]*q=0(\.0*)?[ \t]*(;|$)")
+_QVALUE = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?", re.ASCII)
 
 
 class Introspect:
@@ -37,9 +38,24 @@ class Introspect:
 
 
 def _asks_for_jwt(request: Request) -> bool:
-    """RFC 9701 §4. Preferences are not weighed: nobody names this type who would rather not."""
-    named = ",".join(request.headers.getlist("accept")).lower().split(",")
-    return any(
-        media_range.partition(";")[0].strip() == SIGNED and not _NOT_WANTED.search(media_range)
-        for media_range in named
-    )
+    """RFC 9701 §4, RFC 9110 §12.5.1: of the same weight, the type that is named wins."""
+    weights = _weights(request.headers.getlist("accept"))
+    signed, plain = (_weight_of(media_type, weights) for media_type in (SIGNED, JSON))
+    return signed > plain or (SIGNED in weights and signed == plain > 0)
+
+
+def _weights(accept: list[str]) -> dict[str, float]:
+    """Each media range and its weight; one that is malformed counts as not there."""
+    weights: dict[str, float] = {}
+    for media_range in ",".join(accept).lower().split(","):
+        name, *parameters = [part.strip(" \t") for part in media_range.split(";")]
+        given = [part[2:] for part in parameters if part.startswith("q=")] or ["1"]
+        if _QVALUE.fullmatch(given[0]):
+            weights[name] = float(given[0])
+    return weights
+
+
+def _weight_of(media_type: str, weights: Mapping[str, float]) -> float:
+    """By the most specific range."""
+    ranges = (media_type, f"{media_type.partition('/')[0]}/*", "*/*")
+    return next((weights[name] for name in ranges if name in weights), 0.0)

@@ -10,7 +10,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from token_server import strict_json
-from token_server.tokens.refusals import BodyTooLarge, MediaTypeUnsupported, RequestMalformed
+from token_server.tokens.refusals import (
+    BodyEncoded,
+    BodyTooLarge,
+    MediaTypeUnsupported,
+    RequestMalformed,
+)
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_FIELDS = 64
@@ -107,18 +112,20 @@ def read_members(sent: Sent) -> Mapping[str, object]:
     Raises: MediaTypeUnsupported, RequestMalformed.
     """
     _check_media_type(sent.headers.getlist("content-type"), JSON)
+    check_encoding(sent)
     if not sent.body:
         return {}
     try:
-        given = strict_json.read_object(sent.body)
+        given = strict_json.read_document(sent.body)
     except ValueError:
         raise RequestMalformed("The body is not one JSON object.") from None
     return {name: value for name, value in given.items() if value not in (None, "")}
 
 
 def check_form(request: Request) -> None:
-    """A form, or no word about what it is."""
+    """A form, or no word about what it is. Raises: MediaTypeUnsupported, RequestMalformed."""
     _check_media_type(_fields_of(request, b"content-type"), FORM)
+    _check_encoding(_fields_of(request, b"content-encoding"))
 
 
 def _fields_of(request: Request, name: bytes) -> list[str]:
@@ -141,6 +148,17 @@ def _check_media_type(given: list[str], expected: str) -> None:
                 raise MediaTypeUnsupported
         case _:
             raise RequestMalformed("The Content-Type is given twice.")
+
+
+def check_encoding(sent: Sent) -> None:
+    """Raises: BodyEncoded."""
+    _check_encoding(sent.headers.getlist("content-encoding"))
+
+
+def _check_encoding(given: list[str]) -> None:
+    """No content coding is read: a small body could become a large one (RFC 9110 §8.4)."""
+    if any(coding.strip().lower() not in ("", "identity") for coding in given):
+        raise BodyEncoded
 
 
 def parse_fields(body: bytes) -> Fields:

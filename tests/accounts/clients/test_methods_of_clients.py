@@ -3,7 +3,7 @@
 from urllib.parse import quote_plus
 
 import pytest
-from support.desk import Desk, basic, faults, raw_basic, shown
+from support.desk import Desk, basic, faults, raw_basic, read, shown
 
 from token_server.tokens.refusals import ClientRefused
 from token_server.tokens.services import ShownCredentials
@@ -70,6 +70,12 @@ async def test_the_audit_log_names_the_registered_method(
     with pytest.raises(ClientRefused) as refused:
         await desk.client(credentials)
     assert refused.value.ids["because"] == because
+
+
+def test_a_byte_order_mark_before_the_file_is_skipped_and_lines_stay_the_same() -> None:
+    public = '[[clients]]\nclient_id = "c"\ntoken_endpoint_auth_method = "none"\n'
+    assert read(f"\ufeff{public}").clients.keys() == {"c"}
+    assert faults(f"\ufeff{public}x = 1") == ["4: x is not a member (client c)"]
 
 
 @pytest.mark.parametrize(

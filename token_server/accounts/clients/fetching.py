@@ -48,7 +48,7 @@ class JwksFetcher:
         """Raises: Problem."""
         try:
             async with asyncio.timeout(self._within_seconds):
-                keys = tuple(public_keys_among(strict_json.read_object(await self._get(uri))))
+                keys = tuple(public_keys_among(strict_json.read_document(await self._get(uri))))
         except TimeoutError:
             raise _unusable(uri, f"no answer within {self._within_seconds:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as fault:

@@ -38,7 +38,8 @@ def read_clients(data: bytes, defaults: Policy, *, file: Path) -> Registered:
     """`defaults`: the settings', for what a client does not say. Raises: Problem."""
     name = printable(str(file))
     try:
-        text = data.decode("utf-8")
+        # Editors and PowerShell put a byte order mark in front.
+        text = data.decode("utf-8-sig")
         root = tomllib.loads(text)
     except UnicodeDecodeError:
         raise wrong([f"{name} is not in UTF-8"]) from None

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from token_server.tokens.model import TokenPair
 from token_server.tokens.profiles import Profile
 from token_server.tokens.refusals import (
+    BodyEncoded,
     BodyTooLarge,
     ClientRefused,
     InternalFault,
@@ -36,7 +37,7 @@ from token_server.web.dialects.dialect import (
 )
 from token_server.web.dialects.form import access_token_expires_in
 from token_server.web.dialects.profile_document import known_of
-from token_server.web.dialects.refusal_table import headers_of, row_of
+from token_server.web.dialects.refusal_table import BODY_ENCODED, headers_of, row_of
 from token_server.web.dialects.texts import required_texts
 from token_server.web.wire import Sent, json_answer, read_members
 
@@ -65,6 +66,7 @@ REFUSALS: Mapping[type[Refusal], tuple[int, str]] = {
     RequestMalformed: (400, ""),
     MembersRefused: (422, ""),
     BodyTooLarge: (413, "The body is larger than 65536 bytes."),
+    BodyEncoded: (415, BODY_ENCODED),
     MediaTypeUnsupported: (415, "The body must be application/json."),
     MethodNotAllowed: (405, "This path does not serve this method."),
     PathUnknown: (404, "There is nothing at this path."),

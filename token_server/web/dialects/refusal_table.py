@@ -16,6 +16,7 @@ from authlib.oauth2.rfc6749.errors import (
 )
 
 from token_server.tokens.refusals import (
+    BodyEncoded,
     BodyTooLarge,
     ClientRefused,
     GrantNotAllowed,
@@ -52,6 +53,8 @@ INVALID_TARGET = "invalid_target"
 TEMPORARILY_UNAVAILABLE, SERVER_ERROR = "temporarily_unavailable", "server_error"
 # Nor any word for this; other servers write this one.
 TOO_MANY_ATTEMPTS = "too_many_attempts"
+
+BODY_ENCODED = "The body must not be compressed or otherwise encoded."
 
 # The phrases of RFC 9110 §15, which `about:blank` asks for (RFC 9457 §4.2.1).
 TITLES = {
@@ -113,6 +116,9 @@ def headers_of(refusal: Refusal) -> dict[str, str]:
         case TooManyAttempts(retry_in=retry_in) | TemporarilyUnavailable(retry_in=retry_in):
             # RFC 9110 §10.2.3 knows whole seconds only; rounded up, so that waiting is enough.
             return {"Retry-After": str(max(1, -(-retry_in // timedelta(seconds=1))))}
+        case BodyEncoded():
+            # RFC 9110 §12.5.3: what would have been read.
+            return {"Accept-Encoding": "identity"}
         case MethodNotAllowed(allowed=allowed):
             return {"Allow": allowed}
         case _:
@@ -151,6 +157,7 @@ _COMMON_ROWS: Rows = {
     ),
     ClientRefused: _row(401, "AccessDenied", INVALID_CLIENT, "Client authentication failed."),
     BodyTooLarge: _unexpected(413, "The body is larger than 65536 bytes."),
+    BodyEncoded: _unexpected(415, BODY_ENCODED),
     MediaTypeUnsupported: _unexpected(415, "The body must be application/x-www-form-urlencoded."),
     MethodNotAllowed: _row(
         405, "MethodNotAllowed", INVALID_REQUEST, "This path does not serve this method."

@@ -13,6 +13,7 @@ from token_server.tokens.model import TokenPair
 from token_server.tokens.ports import Clock
 from token_server.tokens.profiles import Profile
 from token_server.tokens.refusals import (
+    BodyEncoded,
     BodyTooLarge,
     ClientRefused,
     InternalFault,
@@ -38,11 +39,18 @@ from token_server.web.dialects.dialect import (
     Refuse,
 )
 from token_server.web.dialects.profile_document import identity_of, known_of, timestamp
-from token_server.web.dialects.refusal_table import TITLES, headers_of, row_of, trace_id_of
+from token_server.web.dialects.refusal_table import (
+    BODY_ENCODED,
+    TITLES,
+    headers_of,
+    row_of,
+    trace_id_of,
+)
 from token_server.web.dialects.texts import required_texts
 from token_server.web.wire import (
     FORM,
     Sent,
+    check_encoding,
     comparable,
     json_answer,
     members,
@@ -69,6 +77,7 @@ class Row(NamedTuple):
 REFUSALS: Mapping[type[Refusal], Row] = {
     RequestRefused: Row(400, _VALIDATION_ERROR, "The request is not understood."),
     BodyTooLarge: Row(413, _VALIDATION_ERROR, "The body is larger than 65536 bytes."),
+    BodyEncoded: Row(415, _VALIDATION_ERROR, BODY_ENCODED),
     MediaTypeUnsupported: Row(415, _VALIDATION_ERROR, "The body must be application/json."),
     MethodNotAllowed: Row(405, "method_not_allowed", "This path does not serve this method."),
     PathUnknown: Row(404, "not_found", "There is nothing at this path."),
@@ -170,6 +179,7 @@ def _names_in_body(sent: Sent) -> Mapping[str, object]:
     # Clients that send no body may name a media type nevertheless.
     if not sent.body:
         return {}
+    check_encoding(sent)
     if sent.headers.get("content-type", "").lower().startswith(FORM):
         return members(parse_fields(sent.body))
     return read_members(sent)
