@@ -25,6 +25,7 @@ SPOKES = {"accounts", "audit", "system", "logs", "signing", "store", "web"}
 SHARED = {
     *(
         "durations",
+        "frames",
         "host_names",
         "networks",
         "problems",
@@ -52,7 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "store": {"leash", "tokens", *SHARED},
     "app": {"rounds", "settings", "tokens", *SHARED, *SPOKES},
     # It runs the app, reads HTTP as the web room says, and keeps the embedded store alive.
-    "process": {"app", "leash", "settings", "store", "system", "web", *SHARED},
+    "process": {"app", "leash", "logs", "settings", "store", "system", "web", *SHARED},
     "cli": {"app", "process", "settings", "tokens", *SHARED, *SPOKES},
     "__main__": {"cli"},
     "__init__": set(),
@@ -120,6 +121,7 @@ def test_what_rooms_share_has_no_io(name: str) -> None:
         "json",
         "math",
         "orjson",
+        "traceback",
         "types",
         "urllib",
     }

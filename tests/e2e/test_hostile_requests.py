@@ -1,11 +1,14 @@
 """Bad input gets the refusal of the table: never a 500, and nothing is accepted or lost."""
 
+import json
 import random
+import socket
 from collections import Counter
 
 import httpx
 from support import hostile
 from support.forms import PATH, log_out, refresh, tokens
+from support.raw_http import connect, rest_of
 from support.server import Server
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -29,6 +32,20 @@ def test_hostile_requests_are_refused_and_do_no_harm(server: Server, client: htt
         assert answer.status_code in {400, 401, 413}, body[:300]
     assert statuses.total() >= AT_LEAST
     tokens(refresh(client, pair.refresh_token))
+
+
+def test_mutated_pipelines_leave_nothing_but_json_lines_in_the_log(
+    server: Server, client: httpx.Client
+) -> None:
+    before = server.err
+    for stream in hostile.pipelines(random.Random(7), 100):
+        with connect(server.port) as connection:
+            connection.sendall(stream)
+            connection.shutdown(socket.SHUT_WR)
+            rest_of(connection)
+    assert client.get("/livez").status_code == 200
+    logged = [json.loads(line) for line in server.err.removeprefix(before).splitlines()]
+    assert not [line for line in logged if line["level"] == "error" or "traceback" in line]
 
 
 def test_a_refresh_token_logs_nobody_out(server: Server, client: httpx.Client) -> None:

@@ -14,7 +14,7 @@ PATIENCE = 30.0
 POLLED_EVERY = 0.005
 PROC = Path("/proc")
 HAS_PROC = (PROC / "self" / "stat").exists()
-SERVING = re.compile(r"^serving (\S+) with \d+ workers?$", re.MULTILINE)
+SERVING = re.compile(r"\bserving (\S+) with \d+ workers?\b")
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float = PATIENCE) -> float:

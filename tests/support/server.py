@@ -59,7 +59,10 @@ class Server:
         }
         return {**os.environ, **ours, **self.variables}
 
-    def start(self, *, wait: bool = True) -> None:
+    def start(
+        self, *, wait: bool = True, stdout: int | None = None, stderr: int | None = None
+    ) -> None:
+        """Write its output to files below the folder, or to these descriptors."""
         self.url = ""
         with (self.folder / "out").open("ab") as out, (self.folder / "err").open("wb") as err:
             self.process = subprocess.Popen(
@@ -67,8 +70,8 @@ class Server:
                 cwd=self.folder,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
+                stdout=out if stdout is None else stdout,
+                stderr=err if stderr is None else stderr,
             )
         if wait:
             wait_until(self.serves)

@@ -10,7 +10,6 @@ from token_server.app.keys import check_that_no_keyset_is_lost, keys_keeper, key
 from token_server.app.store import meet_store
 from token_server.app.warnings import warnings_of
 from token_server.audit import AuditLog
-from token_server.logs import log_to
 from token_server.settings import Settings
 from token_server.signing.keyset_guard import KeysetGuard
 from token_server.system import system_clock
@@ -24,7 +23,6 @@ def prepare(settings: Settings) -> bytes:
 
     Answers the briefing of the workers. Raises: Problem.
     """
-    log_to(sys.stderr)
     load_clients(settings.clients_file, settings.policy())
     asyncio.run(check_that_no_keyset_is_lost(settings))
     guard = KeysetGuard()

@@ -16,7 +16,6 @@ from token_server.app.guessing import log_in_limits, secret_guesses
 from token_server.app.keys import key_times, keys_keeper, keys_tidier, policies
 from token_server.app.store import Briefing
 from token_server.audit import AuditLog
-from token_server.logs import log_to
 from token_server.rounds import beside, on_sighup
 from token_server.settings import Settings
 from token_server.signing import crypto_mb
@@ -35,7 +34,6 @@ async def open_app(
     settings: Settings, briefing: bytes, *, clock: Clock = system_clock
 ) -> AsyncIterator[ASGIApp]:
     """One worker's app; the store need not answer yet. Raises: Problem."""
-    log_to(sys.stderr)
     audit = AuditLog(sys.stdout, clock=clock)
     met = Briefing.from_bytes(briefing)
     async with connect(settings.store_url.get_secret_value()) as client:

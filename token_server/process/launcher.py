@@ -5,16 +5,20 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 
+import structlog
+
 from token_server.process.child import Orders
 from token_server.process.sockets import listen, url_of
+from token_server.process.standard_streams import bound_standard_streams
 from token_server.process.store_watch import StoreWatch
 from token_server.process.supervisor import Supervisor
-from token_server.process.talk import say
 from token_server.process.tally import Tally
 from token_server.process.tls import tls_of
 from token_server.settings import Settings
 from token_server.store.embedded import embedded_in
 from token_server.system import worker_count
+
+log = structlog.get_logger(__name__)
 
 START_UP_SECONDS = 30.0
 DRAIN_SECONDS = 20
@@ -37,6 +41,7 @@ def serve(
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # Until the supervisor takes the signals over, leaving is as simple as that.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    bound_standard_streams()
     tls = tls_of(settings)
     workers = worker_count(settings.workers)
     with ExitStack() as at_the_end:
@@ -56,6 +61,6 @@ def serve(
         at_the_end.callback(supervisor.kill)
         if supervisor.start():
             url = url_of(listener, scheme="https" if tls else "http")
-            say(f"serving {url} with {workers} worker{'s' if workers > 1 else ''}")
+            log.info("serving %s with %d worker%s", url, workers, "s" if workers > 1 else "")
             supervisor.watch()
         supervisor.drain()

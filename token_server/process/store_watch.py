@@ -2,10 +2,13 @@
 
 from subprocess import SubprocessError
 
+import structlog
+
 from token_server.problems import Problem
-from token_server.process.talk import say, say_problem
 from token_server.store.embedded import EmbeddedStore
 from token_server.store.valkey import State
+
+log = structlog.get_logger(__name__)
 
 
 class StoreWatch:
@@ -18,10 +21,10 @@ class StoreWatch:
     def tend(self) -> None:
         trouble = self._trouble()
         if trouble is None and self._said:
-            say("the embedded store answers again")
+            log.info("the embedded store answers again")
             self._said.clear()
         elif trouble and trouble.text not in self._said:
-            say_problem(trouble)
+            log.error(trouble.text, hint=trouble.hint)
             self._said.add(trouble.text)
 
     def _trouble(self) -> Problem | None:

@@ -5,15 +5,18 @@ import signal
 import socket
 import time
 
+import structlog
+
 from token_server.process.child import Orders
 from token_server.process.post import Post
 from token_server.process.signals import SignalPipe
 from token_server.process.store_watch import StoreWatch
-from token_server.process.talk import say, say_problem
 from token_server.process.tally import Tally
 
 # Signals and deaths wake the loop at once; the store is looked after this often.
 TICK_SECONDS = 0.2
+log = structlog.get_logger(__name__)
+
 LEAVE = frozenset({signal.SIGTERM, signal.SIGINT})
 
 
@@ -46,8 +49,8 @@ class Supervisor:
                 self._pass_on(signal.SIGHUP)
             for post in self._posts:
                 if problem := post.tend(time.monotonic()):
-                    say_problem(problem)
-                    say("another worker takes its place")
+                    log.error(problem.text, hint=problem.hint)
+                    log.info("another worker takes its place")
             self._tend_store()
 
     def drain(self) -> None:
@@ -60,7 +63,7 @@ class Supervisor:
         while any(post.child for post in self._posts):
             # Whoever asks twice cannot wait.
             if signal.SIGINT in self._wait() or time.monotonic() >= give_up_at:
-                say("error: requests in flight are given up")
+                log.error("requests in flight are given up")
                 self.kill()
             for post in self._posts:
                 post.bury(time.monotonic())

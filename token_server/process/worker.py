@@ -16,9 +16,11 @@ import uvloop
 from starlette.types import ASGIApp
 
 from token_server.leash import die_with
+from token_server.logs import log_loop_fault
 from token_server.problems import Problem
 from token_server.process.handover import Handover, Report
 from token_server.process.http_server import HttpServer
+from token_server.process.standard_streams import bound_standard_streams
 from token_server.process.tally import Tally
 from token_server.process.tls import tls_of
 from token_server.settings import Settings
@@ -41,6 +43,7 @@ def main() -> None:
     if handover is None:
         return
     die_with(handover.parent)
+    bound_standard_streams()
     # What is imported stays: to look for garbage in it is a tenth of a start.
     gc.disable()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -53,6 +56,7 @@ def main() -> None:
 
 
 async def work(handover: Handover) -> None:
+    asyncio.get_running_loop().set_exception_handler(log_loop_fault)
     opener: Opener = resolve_name(handover.opener)
 
     def on_listening() -> None:

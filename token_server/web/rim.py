@@ -1,6 +1,5 @@
 """The last rim: what no endpoint has answered becomes an answer here, and faults are logged."""
 
-import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -10,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
+from token_server.frames import frames_of
 from token_server.tokens.refusals import InternalFault, PathUnknown, Refusal
 from token_server.web.dialects import camel
 from token_server.web.dialects.dialect import NO_PATH, Occurrence, Refuse
@@ -53,13 +53,6 @@ def _answer_to(fault: Exception, scope: Scope, refuse: Refuse) -> Response:
             "internal fault",
             error=type(fault).__qualname__,
             trace_id=trace_id,
-            traceback="".join(_frames(fault)),
+            traceback=frames_of(fault),
         )
     return refuse(InternalFault(), at=occurrence(scope, trace_id=trace_id))
-
-
-def _frames(fault: BaseException) -> list[str]:
-    """Where it happened, causes first. Never a fault's own text: it may quote a request."""
-    cause = fault.__cause__ or fault.__context__
-    before = _frames(cause) if cause else []
-    return [*before, f"{type(fault).__qualname__}\n", *traceback.format_tb(fault.__traceback__)]
