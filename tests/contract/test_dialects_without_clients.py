@@ -19,7 +19,7 @@ grant_types = ["refresh_token", "password"]
 def overrides(tmp_path: Path) -> dict[str, str]:
     file = tmp_path / "clients.toml"
     file.write_text(CLIENTS)
-    return {"CLIENTS_FILE": str(file)}
+    return {"CLIENTS_FILE": str(file), "ANONYMOUS_GRANTS": "password,refresh"}
 
 
 async def test_a_clients_session_is_its_clients_alone(world: World) -> None:

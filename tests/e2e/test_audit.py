@@ -36,7 +36,8 @@ def test_each_fact_of_a_session_is_one_line(server: Server, client: httpx.Client
         ("logged_in", None),
         ("session_begun", None),
         ("session_ended", None),
-        ("refused", "session_ended"),
+        # A repeat of the same log-out: its first answer may have been lost.
+        ("session_ended", None),
         ("refused", "password_wrong"),
     ]
 

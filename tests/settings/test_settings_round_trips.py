@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from token_server.durations import LONGEST, read_duration, write_duration
 from token_server.settings import Settings
+from token_server.settings.model import Dialect, RefreshPolicy
 from token_server.settings.readers import read_store_url
 from token_server.store.connect import connect
 
@@ -34,6 +35,12 @@ names = st.from_regex(r"[a-z]{1,20}", fullmatch=True)
 ports = st.integers(0, 65535)
 
 
+DIALECTS: st.SearchStrategy[tuple[Dialect, ...]] = st.sampled_from(
+    list(itertools.permutations(("form", "json", "header"), 2))
+)
+POLICIES: st.SearchStrategy[RefreshPolicy] = st.sampled_from(["rotating", "reusable"])
+
+
 @st.composite
 def any_settings(draw: st.DrawFn) -> Settings:
     access, session, short_term, refresh = sorted(
@@ -50,8 +57,9 @@ def any_settings(draw: st.DrawFn) -> Settings:
         workers=draw(st.none() | st.integers(1, 1024)),
         issuer=draw(names.map("https://{}/a".format)),
         clients_file=draw(names.map(Path)) if draw(st.booleans()) else None,
-        json_refresh_policy=draw(st.sampled_from(["rotating", "reusable"])),
-        header_refresh_policy=draw(st.sampled_from(["rotating", "reusable"])),
+        anonymous_grants=draw(st.sampled_from([(), ("form:refresh", "json:password")])),
+        json_refresh_policy=draw(POLICIES),
+        header_refresh_policy=draw(POLICIES),
         key_propagation_period=access,
         key_rotation_interval=refresh,
         tls_cert_file=tls,
@@ -63,9 +71,7 @@ def any_settings(draw: st.DrawFn) -> Settings:
         key_size=draw(st.sampled_from([2048, 3072, 4096])),
         multi_buffer_signing=draw(st.sampled_from(["auto", "off"])),
         keys_passphrase_file=draw(names.map(Path) if in_store else st.none() | names.map(Path)),
-        dialects=draw(
-            st.sampled_from(list(itertools.permutations(("form", "json", "header"), 2)))
-        ),
+        dialects=draw(DIALECTS),
         cors_origins=tuple(draw(st.lists(names.map("https://{}".format), unique=True))),
         password_min_length=draw(st.integers(8, 128)),
         access_token_lifetime=access,

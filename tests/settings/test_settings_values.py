@@ -122,6 +122,18 @@ BAD = [
     ("TLS_KEY_FILE", "/no/such/file", NO_FILE),
     ("CLIENTS_FILE", "/no/such/file", NO_FILE),
     *[
+        ("ANONYMOUS_GRANTS", bad, "must list password and refresh, each alone or behind a dialect")
+        for bad in (
+            "form",
+            "Password",
+            "form:",
+            "form:login",
+            "camel:refresh",
+            "none,refresh",
+            ",",
+        )
+    ],
+    *[
         ("ACCESS_TOKEN_LIFETIME", bad, LENGTH)
         for bad in ("15 m", "15M", "1.5h", "-1", "1w", "m", "1h30m", "٨", "9999999999", "\n")
     ],

@@ -25,7 +25,7 @@ from token_server.tokens.refusals import (
     Refusal,
     TooManyAttempts,
 )
-from token_server.web.routes import Doors, build_app
+from token_server.web.routes import EVERY_ANONYMOUS_GRANT, Doors, build_app
 
 
 class Doorman:
@@ -92,6 +92,7 @@ class WebRoom:
     issuer: str = "http://issuer.test"
     dialects: tuple[str, ...] = ("form", "json", "header")
     cors_origins: tuple[str, ...] = ()
+    anonymous: tuple[str, ...] = EVERY_ANONYMOUS_GRANT
     unready: Refusal | None = None
     audit_lines: io.StringIO = field(default_factory=io.StringIO)
 
@@ -112,6 +113,7 @@ class WebRoom:
             reusable=("header",),
             profiles=self.profiles,
             cors_origins=self.cors_origins,
+            anonymous=self.anonymous,
         )
         self.app = build_app(self.doors)
         self.client = httpx.AsyncClient(

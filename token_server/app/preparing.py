@@ -37,3 +37,13 @@ def prepare(settings: Settings) -> bytes:
     for each in warnings_of(settings, now=system_clock()):
         log.warning(each.text, hint=each.hint)
     return briefing
+
+
+def report_policies(settings: Settings) -> None:
+    """Log what a default costs, once the server is up."""
+    if "header" in settings.dialects and settings.header_refresh_policy == "reusable":
+        log.info(
+            "refresh tokens of the header dialect are reusable: a stolen one works until it "
+            "expires or its session is ended (RFC 9700 section 4.14.2)",
+            hint="HEADER_REFRESH_POLICY=rotating follows the RFC",
+        )

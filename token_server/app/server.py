@@ -58,6 +58,7 @@ async def open_app(
                 clock=clock,
                 dialects=settings.dialects,
                 reusable=_reusable_dialects(settings),
+                anonymous=settings.anonymous_grants,
                 profiles=AccountProfiles(core.accounts),
                 cors_origins=settings.cors_origins,
             )

@@ -2,7 +2,7 @@
 
 import click
 
-from token_server.app.preparing import prepare
+from token_server.app.preparing import prepare, report_policies
 from token_server.cli.arguments import Verb
 from token_server.process.launcher import serve
 from token_server.settings import load_settings
@@ -11,4 +11,9 @@ from token_server.settings import load_settings
 @click.command(cls=Verb, name="serve")
 def command() -> None:
     """Run the server in the foreground, as the settings say (docs/settings.md)."""
-    serve(load_settings(), prepare=prepare, opener="token_server.app.server:open_app")
+    serve(
+        load_settings(),
+        prepare=prepare,
+        opener="token_server.app.server:open_app",
+        report=report_policies,
+    )

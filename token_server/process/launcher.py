@@ -24,26 +24,25 @@ START_UP_SECONDS = 30.0
 DRAIN_SECONDS = 20
 
 
-def serve(
+def serve(  # noqa: PLR0913 - each by its name
     settings: Settings,
     *,
     prepare: Callable[[Settings], bytes],
     opener: str,
+    report: Callable[[Settings], None] = lambda _: None,
     start_up_seconds: float = START_UP_SECONDS,
     drain_seconds: int = DRAIN_SECONDS,
 ) -> None:
     """Serve until told to leave. Raises: Problem, where it cannot be started.
 
-    `prepare` is called once, when the store answers and before any worker starts; what it learns
-    is handed to each worker, also to one that replaces another much later. `opener` names, as
-    `module:function`, what a worker calls for its app.
+    `prepare` is called when the store answers; each worker gets its result. `opener` names, as
+    `module:function`, what a worker calls for its app. `report` is called once all serve.
     """
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # Until the supervisor takes the signals over, leaving is as simple as that.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     bound_standard_streams()
-    tls = tls_of(settings)
-    workers = worker_count(settings.workers)
+    tls, workers = tls_of(settings), worker_count(settings.workers)
     with ExitStack() as at_the_end:
         listener = at_the_end.enter_context(listen(settings.host, settings.port))
         store = embedded_in(settings.store_url.get_secret_value())
@@ -62,5 +61,6 @@ def serve(
         if supervisor.start():
             url = url_of(listener, scheme="https" if tls else "http")
             log.info("serving %s with %d worker%s", url, workers, "s" if workers > 1 else "")
+            report(settings)
             supervisor.watch()
         supervisor.drain()

@@ -22,6 +22,7 @@ from token_server.settings.readable import check_readable
 from token_server.settings.readers import (
     one_of,
     optional,
+    read_anonymous_grants,
     read_host,
     read_issuer,
     read_networks,
@@ -87,6 +88,9 @@ class Settings(BaseModel):
         "form",
         "json",
         "header",
+    )
+    anonymous_grants: Annotated[tuple[str, ...], PlainValidator(read_anonymous_grants)] = Field(
+        default_factory=lambda earlier: grants_without_clients(earlier.get("clients_file"))
     )
     json_refresh_policy: _RefreshPolicy = "rotating"
     header_refresh_policy: _RefreshPolicy = "reusable"
@@ -160,6 +164,11 @@ class Settings(BaseModel):
                 "must be set together with TLS_CERT_FILE, or neither", other="tls_cert_file"
             )
         return key
+
+
+def grants_without_clients(clients_file: Path | None) -> tuple[str, ...]:
+    """Return the default of ANONYMOUS_GRANTS; registered clients log users in (RFC 9700 §2.4)."""
+    return read_anonymous_grants("refresh" if clients_file else "password,refresh")
 
 
 def _is_every_address(host: str | None) -> bool:

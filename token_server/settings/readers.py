@@ -91,6 +91,29 @@ def read_issuer(value: object) -> str:
     return issuer
 
 
+ANONYMOUS_GRANTS = tuple(
+    f"{dialect}:{grant}"
+    for dialect in ("form", "json", "header")
+    for grant in ("password", "refresh")
+)
+
+
+def read_anonymous_grants(value: object) -> tuple[str, ...]:
+    """Return `dialect:grant` for each; a grant alone stands for all dialects."""
+    items = () if value == "none" else _items(value)
+    named = {each for item in items for each in ANONYMOUS_GRANTS if _names(item, each)}
+    if any(not any(_names(item, each) for each in ANONYMOUS_GRANTS) for item in items):
+        raise ValueError(
+            "must list password and refresh, each alone or behind a dialect "
+            "(form:password, json:refresh), or be none"
+        )
+    return tuple(each for each in ANONYMOUS_GRANTS if each in named)
+
+
+def _names(item: str, grant: str) -> bool:
+    return item in (grant, grant.partition(":")[2])
+
+
 def read_origins(value: object) -> tuple[str, ...]:
     origins = _items(value)
     if "*" in origins:

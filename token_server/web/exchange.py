@@ -1,21 +1,37 @@
 """The steps that all dialects share, once a request is understood: refresh, and log in."""
 
-from token_server.tokens.clients import NOTHING_MORE, Asked, Client
+from collections.abc import Collection
+
+from token_server.tokens.clients import NOTHING_MORE, Asked, Client, Grant
 from token_server.tokens.model import TokenPair
 from token_server.tokens.profiles import ClaimsAbout
-from token_server.tokens.refusals import TokenRefused
+from token_server.tokens.refusals import GrantNotAllowed, TokenRefused
 from token_server.tokens.services import LogIn, Tokens
 from token_server.web.dialects.dialect import LogInRequest
 from token_server.web.repeats import RepeatedRefusals
 
+ANONYMOUS = frozenset({Grant.REFRESH_TOKEN, Grant.PASSWORD})
+"""The grants that may be on for requests without a registered client."""
+
 
 class Exchange:
-    """A refresh token, or a user name and a password, for a pair."""
+    """A refresh token, or a user name and a password, for a pair; in one dialect.
 
-    def __init__(self, *, tokens: Tokens, log_in: LogIn, repeats: RepeatedRefusals) -> None:
+    `anonymous`: the grants that are on there for requests without a client.
+    """
+
+    def __init__(
+        self,
+        *,
+        tokens: Tokens,
+        log_in: LogIn,
+        repeats: RepeatedRefusals,
+        anonymous: Collection[Grant],
+    ) -> None:
         self._tokens = tokens
         self._log_in = log_in
         self._repeats = repeats
+        self._anonymous = anonymous
 
     async def refresh(
         self,
@@ -25,6 +41,7 @@ class Exchange:
         asked: Asked = NOTHING_MORE,
         claims_about: ClaimsAbout | None = None,
     ) -> TokenPair:
+        self._check_on(Grant.REFRESH_TOKEN, client)
         shown = _shown(refresh_token, client)
         self._repeats.check(shown)
         try:
@@ -45,6 +62,7 @@ class Exchange:
         asked: Asked = NOTHING_MORE,
         claims_about: ClaimsAbout | None = None,
     ) -> TokenPair:
+        self._check_on(Grant.PASSWORD, client)
         subject = await self._log_in(who.name, who.password, peer=peer)
         return await self._tokens.issue(
             subject,
@@ -55,6 +73,11 @@ class Exchange:
             asked=asked,
             claims_about=claims_about,
         )
+
+    def _check_on(self, grant: Grant, client: Client | None) -> None:
+        """Raises: GrantNotAllowed; what a client may use was looked at before."""
+        if client is None and grant not in self._anonymous:
+            raise GrantNotAllowed
 
 
 def _shown(refresh_token: str, client: Client | None) -> str:

@@ -9,11 +9,8 @@ from token_server.tokens.services import Assertions, Tokens
 from token_server.web.dialects import form as common
 from token_server.web.dialects import rfc6749
 from token_server.web.dialects.standard_form import StandardForm
-from token_server.web.exchange import Exchange
+from token_server.web.exchange import ANONYMOUS, Exchange
 from token_server.web.token_types import read_exchange
-
-ANONYMOUS = {Grant.REFRESH_TOKEN, Grant.PASSWORD}
-"""What needs no client."""
 
 
 class Grants:

@@ -14,7 +14,7 @@ from token_server.problems import Problem
 from token_server.tokens.clients import ASSERTION_ALGORITHMS, AuthMethod, Client, Grant
 from token_server.tokens.refusals import ResponseTypeUnsupported
 from token_server.tokens.services import ClientRegistry
-from token_server.web.grants import ANONYMOUS
+from token_server.web.exchange import ANONYMOUS
 from token_server.web.paths import one_spelling
 from token_server.web.well_known import is_known
 from token_server.web.wire import JSON
@@ -45,13 +45,19 @@ class MetadataEndpoint:
     """Make the document once for each set of clients, and answer it until that changes."""
 
     def __init__(
-        self, *, issuer: str, clients: ClientRegistry, more: Mapping[str, object] | None = None
+        self,
+        *,
+        issuer: str,
+        clients: ClientRegistry,
+        anonymous: Collection[Grant] = ANONYMOUS,
+        more: Mapping[str, object] | None = None,
     ) -> None:
         """Raises: Problem, where Authlib finds that RFC 8414 forbids the document."""
         self._issuer = issuer
         self._clients = clients
+        self._anonymous = anonymous
         self._more = more or {}
-        check(document(issuer, self._registered()))
+        check(document(issuer, self._registered(), anonymous))
         self._answers = self._made(self._registered())
 
     def _registered(self) -> Collection[Client] | None:
@@ -66,7 +72,7 @@ class MetadataEndpoint:
         return answers.whole
 
     def _made(self, registered: Collection[Client] | None) -> _Answers:
-        described = {**document(self._issuer, registered), **self._more}
+        described = {**document(self._issuer, registered, self._anonymous), **self._more}
         body = json.dumps(described, separators=(",", ":")).encode("ascii")
         etag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
         headers = {
@@ -101,11 +107,20 @@ async def authorize(_request: Request) -> Response:
     raise ResponseTypeUnsupported
 
 
-def document(issuer: str, registered: Iterable[Client] | None) -> dict[str, object]:
-    """In RFC 8414 §2's order; `registered` is None where there are no clients at all."""
+def document(
+    issuer: str,
+    registered: Iterable[Client] | None,
+    anonymous: Collection[Grant] = ANONYMOUS,
+) -> dict[str, object]:
+    """In RFC 8414 §2's order; `registered` is None where there are no clients at all.
+
+    `anonymous`: the grants that are on without a client.
+    """
     clients = list(registered or ())
-    methods = {AuthMethod.NONE, *(method for client in clients for method in client.auth_methods)}
-    grants = ANONYMOUS.union(*(client.grants for client in clients))
+    methods = {method for client in clients for method in client.auth_methods}
+    # Whoever holds the token of a session without a client may revoke it.
+    revoking = methods | {AuthMethod.NONE}
+    grants = {*anonymous, *(grant for client in clients for grant in client.grants)}
     described: dict[str, object] = {
         "issuer": issuer,
         "authorization_endpoint": issuer + AUTHORIZE,
@@ -114,9 +129,9 @@ def document(issuer: str, registered: Iterable[Client] | None) -> dict[str, obje
         # RFC 8414 §2 requires it, and §3.2 forbids an empty list.
         "response_types_supported": ["none"],
         "grant_types_supported": [grant for grant in Grant if grant in grants],
-        **_endpoint("token", methods),
+        **_endpoint("token", revoking if anonymous else methods),
         "revocation_endpoint": f"{issuer}/api/oauth2/revoke",
-        **_endpoint("revocation", methods),
+        **_endpoint("revocation", revoking),
     }
     if registered is not None:
         described["introspection_endpoint"] = f"{issuer}/api/oauth2/introspect"

@@ -1,11 +1,12 @@
 """The list of routes: what is served where. Read this first."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from starlette.types import ASGIApp
 
+from token_server.tokens.clients import Grant
 from token_server.tokens.ports import Audit, Clock, JwkSet, VerifierLog
 from token_server.tokens.profiles import Profiles
 from token_server.tokens.services import (
@@ -46,6 +47,11 @@ from token_server.web.standard import StandardEndpoint
 from token_server.web.token import TokenEndpoint
 from token_server.web.well_known import JwkSetEndpoint
 
+_ANONYMOUS = {Grant.PASSWORD: "password", Grant.REFRESH_TOKEN: "refresh"}
+"""The grants of ANONYMOUS_GRANTS, as the setting names them."""
+EVERY_ANONYMOUS_GRANT = tuple(
+    f"{dialect}:{name}" for dialect in ("form", "json", "header") for name in _ANONYMOUS.values()
+)
 # Introspection is for resource servers; what anybody may read says so by itself.
 _FORM_PATHS_OF_BROWSERS = {
     "/api/oauth2/token": ("POST", "DELETE"),
@@ -76,6 +82,13 @@ class Doors:
     profiles: Profiles
     cors_origins: Collection[str]
     """Those that may ask from a browser."""
+    anonymous: Collection[str] = EVERY_ANONYMOUS_GRANT
+    """The grants that are on without a client, each behind its dialect: `form:password`."""
+
+    def anonymous_in(self, dialect: str) -> Collection[Grant]:
+        return {
+            grant for grant, name in _ANONYMOUS.items() if f"{dialect}:{name}" in self.anonymous
+        }
 
 
 def build_app(doors: Doors) -> ASGIApp:
@@ -105,13 +118,20 @@ def _profile_paths(doors: Doors) -> Paths:
 
 
 def all_routes(doors: Doors) -> PathTable:
-    exchange = Exchange(
-        tokens=doors.tokens, log_in=doors.log_in, repeats=RepeatedRefusals(doors.clock)
-    )
+    repeats = RepeatedRefusals(doors.clock)
+    exchanges = {
+        dialect: Exchange(
+            tokens=doors.tokens,
+            log_in=doors.log_in,
+            repeats=repeats,
+            anonymous=doors.anonymous_in(dialect),
+        )
+        for dialect in doors.dialects
+    }
     jwk_set = JwkSetEndpoint(jwk_set=doors.jwk_set, verifiers=doors.verifiers, clock=doors.clock)
     return {
-        **_profiled(doors, exchange),
-        **(_form(doors, exchange) if "form" in doors.dialects else {}),
+        **_profiled(doors, exchanges),
+        **(_form(doors, exchanges["form"]) if "form" in doors.dialects else {}),
         "/.well-known/jwks.json": Methods(GET=jwk_set),
         "/livez": Methods(GET=live),
         "/readyz": Methods(GET=Ready(doors.readiness)),
@@ -125,6 +145,7 @@ def _described(doors: Doors) -> PathTable:
         dialects=doors.dialects,
         with_clients=doors.clients.is_there,
         metadata_at=_metadata_paths(doors.issuer),
+        anonymous={dialect: doors.anonymous_in(dialect) for dialect in doors.dialects},
     )
     return {
         OPENAPI: Methods(GET=described_for_machines(described)),
@@ -141,8 +162,13 @@ def _form(doors: Doors, exchange: Exchange) -> PathTable:
     revoke = StandardEndpoint(Revoke(doors.tokens), callers=callers, audit=doors.audit)
     introspect = StandardEndpoint(Introspect(doors.tokens), callers=callers, audit=doors.audit)
     metadata = {
-        RFC_8414: MetadataEndpoint(issuer=doors.issuer, clients=doors.clients),
-        OPENID: MetadataEndpoint(issuer=doors.issuer, clients=doors.clients, more=OPENID_MEMBERS),
+        well_known: MetadataEndpoint(
+            issuer=doors.issuer,
+            clients=doors.clients,
+            anonymous=doors.anonymous_in("form"),
+            more=more,
+        )
+        for well_known, more in ((RFC_8414, None), (OPENID, OPENID_MEMBERS))
     }
     # Nobody could be told anything where nobody is registered.
     introspection = {"/api/oauth2/introspect": Methods(POST=introspect)}
@@ -168,11 +194,11 @@ def _metadata_paths(issuer: str) -> dict[str, str]:
     }
 
 
-def _profiled(doors: Doors, exchange: Exchange) -> PathTable:
+def _profiled(doors: Doors, exchanges: Mapping[str, Exchange]) -> PathTable:
     def endpoint(dialect: ProfileDialect) -> ProfiledEndpoint:
         return ProfiledEndpoint(
             dialect,
-            exchange=exchange,
+            exchange=exchanges[dialect.name],
             profiles=doors.profiles,
             audit=doors.audit,
             reusable=dialect.name in doors.reusable,

@@ -60,6 +60,7 @@ BODY_ENCODED = "The body must not be compressed or otherwise encoded."
 TITLES = {
     400: "Bad Request",
     401: "Unauthorized",
+    403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
     413: "Content Too Large",

@@ -16,6 +16,7 @@ from token_server.tokens.refusals import (
     BodyEncoded,
     BodyTooLarge,
     ClientRefused,
+    GrantNotAllowed,
     InternalFault,
     LoginRefused,
     MediaTypeUnsupported,
@@ -81,6 +82,7 @@ REFUSALS: Mapping[type[Refusal], Row] = {
     MediaTypeUnsupported: Row(415, _VALIDATION_ERROR, "The body must be application/json."),
     MethodNotAllowed: Row(405, "method_not_allowed", "This path does not serve this method."),
     PathUnknown: Row(404, "not_found", "There is nothing at this path."),
+    GrantNotAllowed: Row(403, "forbidden", "This is not allowed without a registered client"),
     TokenMissing: Row(
         401, _UNAUTHORIZED, "The x-refresh-token header is missing", "No token provided"
     ),

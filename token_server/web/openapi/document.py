@@ -1,8 +1,9 @@
 """The OpenAPI 3.1 document, put together from what is switched on."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from importlib.metadata import version
 
+from token_server.tokens.clients import Grant
 from token_server.web.openapi import form_paths, profile_paths, public_paths, schemas
 from token_server.web.openapi.parts import HEADERS, Part
 
@@ -21,22 +22,24 @@ _TAGS = {
 
 
 def document(
-    *, issuer: str, dialects: Collection[str], with_clients: bool, metadata_at: Iterable[str]
+    *,
+    issuer: str,
+    dialects: Collection[str],
+    with_clients: bool,
+    metadata_at: Iterable[str],
+    anonymous: Mapping[str, Collection[Grant]],
 ) -> Part:
-    """`with_clients`: whether anybody may be registered."""
-    paths: dict[str, Part] = {}
-    components, security = schemas.common(), Part()
-    if "form" in dialects:
-        paths |= form_paths.paths(with_clients=with_clients)
-        components |= schemas.of_form(with_clients=with_clients)
-        security = form_paths.security_schemes(issuer=issuer, with_clients=with_clients)
-    if "json" in dialects:
-        paths |= profile_paths.of_json_body()
-        components |= schemas.of_json_body()
-    if "header" in dialects:
-        paths |= profile_paths.of_request_header()
-        components |= schemas.of_request_header()
+    """`with_clients`: whether anybody may be registered.
+
+    `anonymous`: the grants that are on without a client, by dialect.
+    """
+    paths = _paths(dialects, anonymous, with_clients=with_clients)
     paths |= public_paths.paths(metadata_at if "form" in dialects else ())
+    security = Part()
+    if "form" in dialects:
+        security = form_paths.security_schemes(
+            issuer=issuer, with_clients=with_clients, anonymous=anonymous["form"]
+        )
     return {
         "openapi": "3.1.0",
         "info": {
@@ -48,11 +51,42 @@ def document(
         "tags": _tags_of(paths.values()),
         "paths": paths,
         "components": {
-            "schemas": components,
+            "schemas": _schemas(dialects, anonymous, with_clients=with_clients),
             "headers": HEADERS,
             "securitySchemes": security,
         },
     }
+
+
+def _paths(
+    dialects: Collection[str], anonymous: Mapping[str, Collection[Grant]], *, with_clients: bool
+) -> dict[str, Part]:
+    paths: dict[str, Part] = {}
+    if "form" in dialects:
+        paths |= form_paths.paths(with_clients=with_clients, anonymous=anonymous["form"])
+    if "json" in dialects:
+        paths |= profile_paths.on(profile_paths.of_json_body(), anonymous["json"])
+    if "header" in dialects:
+        paths |= profile_paths.on(profile_paths.of_request_header(), anonymous["header"])
+    return paths
+
+
+def _schemas(
+    dialects: Collection[str], anonymous: Mapping[str, Collection[Grant]], *, with_clients: bool
+) -> dict[str, Part]:
+    """Those of the grants that are on, and of the form dialect all."""
+    found = schemas.common()
+    if "form" in dialects:
+        found |= schemas.of_form(with_clients=with_clients)
+    if anonymous.get("json"):
+        found |= schemas.of_json_body()
+    if anonymous.get("header"):
+        found |= schemas.of_request_header()
+    of_header = {"HeaderPair": Grant.REFRESH_TOKEN, "HeaderLogIn": Grant.PASSWORD}
+    for name, grant in of_header.items():
+        if grant not in anonymous.get("header", ()):
+            found.pop(name, None)
+    return found
 
 
 def _tags_of(paths: Iterable[Part]) -> list[Part]:

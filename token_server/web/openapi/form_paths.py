@@ -1,5 +1,7 @@
 """The form dialect in its two spellings, and the standards around it, described."""
 
+from collections.abc import Collection
+
 from token_server.tokens.clients import Grant
 from token_server.tokens.refusals import (
     BodyTooLarge,
@@ -21,8 +23,10 @@ from token_server.tokens.refusals import (
     TooManyAttempts,
 )
 from token_server.web.dialects import camel, rfc6749
+from token_server.web.exchange import ANONYMOUS
 from token_server.web.introspect import SIGNED
 from token_server.web.metadata import AUTHORIZE
+from token_server.web.openapi.form_grants import grants
 from token_server.web.openapi.parts import (
     NOT_THERE,
     Answers,
@@ -37,7 +41,6 @@ from token_server.web.openapi.parts import (
     success,
     text,
 )
-from token_server.web.token_types import ACCESS_TOKEN, JWT
 from token_server.web.wire import FORM, JSON
 
 BASIC, BEARER = "clientBasic", "accessToken"
@@ -46,14 +49,14 @@ _ALWAYS = (BodyTooLarge, StoreUnavailable, InternalFault)
 _OF_FORMS = (RequestMalformed, MediaTypeUnsupported, *_ALWAYS)
 _OF_GRANTS = (GrantUnsupported, TokenForged, TokenExpired, LoginRefused, TooManyAttempts)
 _OF_CLIENTS = (ClientRefused, GrantNotAllowed, ScopeRefused, TargetRefused)
-_FLAG: Part = {"enum": ["true", "false", "1", "0"]}
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
-def paths(*, with_clients: bool) -> dict[str, Part]:
+def paths(*, with_clients: bool, anonymous: Collection[Grant]) -> dict[str, Part]:
+    """`anonymous`: the grants that are on without a client."""
     described: dict[str, Part] = {
         "/api/oauth2/token": {
-            "post": _token(with_clients=with_clients),
+            "post": _token(with_clients=with_clients, anonymous=anonymous),
             "delete": _log_out("endSession", "As POST /api/oauth2/logout."),
         },
         "/api/oauth2/logout": {
@@ -71,7 +74,7 @@ def paths(*, with_clients: bool) -> dict[str, Part]:
     return described
 
 
-def security_schemes(*, issuer: str, with_clients: bool) -> Part:
+def security_schemes(*, issuer: str, with_clients: bool, anonymous: Collection[Grant]) -> Part:
     schemes: Part = {
         BEARER: {
             "type": "http",
@@ -79,12 +82,13 @@ def security_schemes(*, issuer: str, with_clients: bool) -> Part:
             "bearerFormat": "JWT",
             "description": "An access token (RFC 6750 §2.1).",
         },
-        "oauth2": {
+    }
+    if Grant.PASSWORD in anonymous:
+        schemes["oauth2"] = {
             "type": "oauth2",
             "description": "The token endpoint, as OAuth libraries know it.",
             "flows": {"password": {"tokenUrl": f"{issuer}/api/oauth2/token", "scopes": {}}},
-        },
-    }
+        }
     if with_clients:
         schemes[BASIC] = {
             "type": "http",
@@ -94,8 +98,9 @@ def security_schemes(*, issuer: str, with_clients: bool) -> Part:
     return schemes
 
 
-def _token(*, with_clients: bool) -> Part:
-    kinds = (*_OF_FORMS, *_OF_GRANTS)
+def _token(*, with_clients: bool, anonymous: Collection[Grant]) -> Part:
+    off = () if {*anonymous} >= ANONYMOUS else (GrantNotAllowed,)
+    kinds = (*_OF_FORMS, *_OF_GRANTS, *off)
     asked_for = [ref("CamelPair"), ref("StandardPair")]
     if with_clients:
         asked_for.append(ref("StandardAccessToken"))
@@ -107,60 +112,13 @@ def _token(*, with_clients: bool) -> Part:
         " spelling, `grant_type` that of RFC 6749. Names and grant values are compared without"
         " case and `_`.",
         **_security(with_clients=with_clients),
-        "requestBody": _form({"anyOf": _grants(with_clients=with_clients)}),
+        "requestBody": _form(grants(with_clients=with_clients, anonymous=anonymous)),
         "responses": merged(
             {"200": success("Tokens, in the spelling of the request.", {"anyOf": asked_for})},
             _standard((*kinds, *(_OF_CLIENTS if with_clients else ()))),
             _camel(kinds),
         ),
     }
-
-
-def _grants(*, with_clients: bool) -> list[Part]:
-    login: dict[str, Part] = {"userName": text(), "password": text(format="password")}
-    standard_login = {"username": text(), "password": text(format="password")}
-    grants = [
-        fields({"grantType": {"const": "RefreshToken"}, "refreshToken": text()}),
-        fields({"grantType": {"const": "Password"}, **login}, longLivedRefreshToken=_FLAG),
-        _grant(Grant.REFRESH_TOKEN, {"refresh_token": text()}, with_clients=with_clients),
-        _grant(
-            Grant.PASSWORD,
-            standard_login,
-            with_clients=with_clients,
-            use_short_term_refresh=_FLAG,
-        ),
-    ]
-    if not with_clients:
-        return grants
-    kind: Part = {"enum": [ACCESS_TOKEN, JWT]}
-    exchanged = {"subject_token": text(), "subject_token_type": kind}
-    return [
-        *grants,
-        _grant(Grant.CLIENT_CREDENTIALS, {}, with_clients=True),
-        _grant(Grant.JWT_BEARER, {"assertion": text()}, with_clients=True),
-        _grant(
-            Grant.TOKEN_EXCHANGE,
-            exchanged,
-            with_clients=True,
-            requested_token_type=kind,
-            audience={"type": "array", "items": text()},
-        ),
-    ]
-
-
-def _grant(
-    grant: Grant, required: dict[str, Part], *, with_clients: bool, **optional: Part
-) -> Part:
-    of_client: dict[str, Part] = {
-        "client_id": text("And what else its client authenticates with, as in revocation."),
-        "scope": text("Names parted by one space; no more than the client may ask for."),
-        "resource": {"type": "array", "items": text(format="uri")},
-    }
-    return fields(
-        {"grant_type": {"const": str(grant)}, **required},
-        **optional,
-        **(of_client if with_clients else {}),
-    )
 
 
 def _credentials() -> list[dict[str, Part]]:

@@ -1,7 +1,11 @@
 """The JSON and the request-header dialect, described."""
 
+from collections.abc import Collection, Mapping
+
+from token_server.tokens.clients import Grant
 from token_server.tokens.refusals import (
     BodyTooLarge,
+    GrantNotAllowed,
     InternalFault,
     LoginRefused,
     MediaTypeUnsupported,
@@ -30,10 +34,22 @@ from token_server.web.openapi.parts import (
 )
 from token_server.web.wire import JSON
 
-_ALWAYS = (RequestMalformed, BodyTooLarge, TooManyAttempts, StoreUnavailable, InternalFault)
+_ALWAYS = (
+    *(RequestMalformed, BodyTooLarge, GrantNotAllowed),
+    *(TooManyAttempts, StoreUnavailable, InternalFault),
+)
 _OF_BODIES = (*_ALWAYS, MediaTypeUnsupported, MembersRefused)
 _OWN_WORDS = "What is wrong with the request."
 _PASSWORD = text(format="password")
+
+
+def on(paths: Mapping[str, Part], anonymous: Collection[Grant]) -> dict[str, Part]:
+    """Return the paths whose grant is on: these dialects have one for each grant."""
+    return {
+        path: part
+        for path, part in paths.items()
+        if (Grant.PASSWORD if path.endswith("/login") else Grant.REFRESH_TOKEN) in anonymous
+    }
 
 
 def of_json_body() -> dict[str, Part]:
