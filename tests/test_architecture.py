@@ -29,6 +29,7 @@ SHARED = {
         "host_names",
         "networks",
         "problems",
+        "slots",
         "spoken",
         "store_url",
         "strict_json",

@@ -45,7 +45,7 @@ def test_a_worker_that_replaces_another_takes_no_emptied_store_for_a_new_one(
         with httpx.Client(base_url=server.url, timeout=5) as client:
             assert refresh(client, pair.refresh_token).status_code == 503
             assert log_in(client, "alice", password).status_code == 503
-            assert client.get("/readyz").status_code == 503
+            wait_until(lambda: client.get("/readyz").status_code == 503)
 
 
 def test_a_worker_replaced_while_the_store_is_away_answers_503_and_then_serves(
@@ -74,7 +74,7 @@ def test_a_store_that_takes_no_writes_is_answered_for_with_503(
             store.config_set(setting, "1")
             with httpx.Client(base_url=server.url, timeout=5) as client:
                 assert refresh(client, token).status_code == 503
-                assert client.get("/readyz").status_code == 503
+                wait_until(lambda: client.get("/readyz").status_code == 503)
                 store.config_set(setting, "0")
                 assert refresh(client, token).status_code == 200
-                assert client.get("/readyz").status_code == 200
+                wait_until(lambda: client.get("/readyz").status_code == 200)

@@ -32,7 +32,7 @@ def late(room: WebRoom) -> httpx.AsyncClient:
     """Asks as somebody whose turn came too late."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        turn = Turn(Crowd(set()))
+        turn = Turn(Crowd(set(), at_once=1), None)
         turn.since = -math.inf
         await room.app({**scope, TURN: turn}, receive, send)
 

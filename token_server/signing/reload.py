@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NoReturn, Self
 
+from token_server import slots
 from token_server.alarm import Alarm
 from token_server.problems import Problem
 from token_server.rounds import Rounds
 from token_server.signing.live import LiveKeys
+from token_server.signing.looked_for import LookedFor
 from token_server.signing.reader import Heard, KeysetReader, Reading
 from token_server.signing.tidying import KeysTidier
+from token_server.slots import LimitedWait
 from token_server.tokens.keyset_history import KeysetHistories, KeysetHistory
 from token_server.tokens.ports import Clock, KeyExpiries
 from token_server.tokens.refusals import TemporarilyUnavailable
+from token_server.tokens.waiting import TooManyWaiting
 
 LONGEST_INTERVAL = timedelta(seconds=5)
 SHORTEST_INTERVAL = timedelta(milliseconds=100)
@@ -57,6 +61,8 @@ class KeysetReload:
         self._rounds = Rounds(interval_for(reader.times.propagation_period))
         self._has_looked = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
+        self._looked_for = LookedFor()
+        self._waiting = LimitedWait(TooManyWaiting)
         self._looks = 0
         self._looked_at = -math.inf
         self._astray = Alarm(
@@ -115,8 +121,21 @@ class KeysetReload:
         """
         asked = self._looks
         since = asyncio.get_running_loop().time() - self._looked_at
-        await asyncio.sleep(SHORTEST_INTERVAL.total_seconds() - since)
-        await self._look_since(asked)
+        with slots.set_aside():
+            await asyncio.sleep(SHORTEST_INTERVAL.total_seconds() - since)
+            await self._look_since(asked)
+        return self._reading.is_current
+
+    async def look_for_key_of(self, unverified_token: str) -> bool:
+        """Catch up, unless that was done for the same token a moment ago.
+
+        Raises: TooManyWaiting. The token may be good: its client is to ask again.
+        """
+        if not self._looked_for.has(unverified_token):
+            with self._waiting.one():
+                is_current = await self.catch_up()
+            if is_current:
+                self._looked_for.add(unverified_token)
         return self._reading.is_current
 
     async def look(self) -> None:
@@ -134,6 +153,7 @@ class KeysetReload:
             reading = await asyncio.to_thread(self._reader.read, self._heard, self._clock())
             if reading.keys != self.live.keys:
                 self.live.take(reading.keys)
+                self._looked_for.forget()
             self._reading = reading
             await self._record_history()
             self._astray.tell(reading.problems)

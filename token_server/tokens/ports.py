@@ -80,6 +80,12 @@ class KeysetWatch(Protocol):
     async def catch_up(self) -> bool:
         """Have all changes before this call seen; False: they cannot be, what there was stays."""
 
+    async def look_for_key_of(self, unverified_token: str) -> bool:
+        """The same for a token whose key is unknown, but not again and again.
+
+        Raises: TooManyWaiting.
+        """
+
 
 class KeyExpiries(Protocol):
     """Per key, the latest expiry of any token that it may have signed.

@@ -74,7 +74,7 @@ class Steps:
             return self._signer.unpack(unverified_token)
         except KeyUnknown:
             # Where two keys are revoked in a row, another server may sign by one that is new.
-            is_current = await self._keyset_watch.catch_up()
+            is_current = await self._keyset_watch.look_for_key_of(unverified_token)
             try:
                 return self._signer.unpack(unverified_token)
             except KeyUnknown:

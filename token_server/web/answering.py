@@ -5,12 +5,14 @@ from functools import lru_cache
 from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn._types import ASGISendEvent, HTTPResponseStartEvent
+from uvicorn._types import ASGI3Application, ASGISendEvent, HTTPResponseStartEvent
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from token_server import slots
 from token_server.tokens.refusals import Overloaded
 from token_server.web.dialects import camel
 from token_server.web.dialects.dialect import NO_PATH, Occurrence
+from token_server.web.wire import TURN
 
 EVERY_ANSWER = ((b"x-content-type-options", b"nosniff"),)
 """Header fields that every answer has (process/http_server.py adds them to all but one)."""
@@ -33,8 +35,14 @@ def overloaded(method: bytes) -> bytes:
     return _OVERLOADED_HEAD if method == b"HEAD" else _OVERLOADED
 
 
+_CLOSING = b"connection: close\r\n"
+_OVERLOADED_AND_CLOSED = _OVERLOADED.replace(b"\r\n\r\n", b"\r\n" + _CLOSING + b"\r\n", 1)
+
+
 def farewell(status: HTTPStatus, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """The last answer of a connection, in plain text."""
+    """The last answer of a connection: an overload as always, all others in plain text."""
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        return _OVERLOADED_AND_CLOSED
     text = status.phrase.encode()
     fields = [
         *headers,
@@ -46,13 +54,18 @@ def farewell(status: HTTPStatus, headers: Iterable[tuple[bytes, bytes]]) -> byte
     return STATUS_LINE[status] + lines + b"\r\n" + text
 
 
-_CLOSING = b"connection: close\r\n"
-
-
 class Cycle(RequestResponseCycle):
     """One request and its answer. What is no plain answer is left to uvicorn."""
 
     _start: HTTPResponseStartEvent | None = None
+
+    async def run_asgi(self, app: ASGI3Application) -> None:
+        turn = self.scope[TURN]  # type: ignore[literal-required]
+        slots.hold(turn)
+        try:
+            await super().run_asgi(app)
+        finally:
+            turn.end()
 
     async def send(self, message: ASGISendEvent) -> None:
         if message["type"] == "http.response.start" and not self.response_started:

@@ -10,10 +10,12 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from token_server.networks import UNKNOWN
 from token_server.web.answering import Cycle, farewell, overloaded
 from token_server.web.forwarded import NO_PROXIES, TrustedProxies
-from token_server.web.overload import Crowd
+from token_server.web.overload import Crowd, Share, Turn
 from token_server.web.patience import Patience
+from token_server.web.wire import TURN
 
 ANSWERED_ALWAYS = (b"/livez", b"/readyz", b"/.well-known/")
 
@@ -53,21 +55,28 @@ class Connection(HttpToolsProtocol):
         self._receiving = Patience(
             self.loop, seconds=self.RECEIVE_SECONDS, on_end=self._on_half_received
         )
-        self._crowd = Crowd.of(server_state)
+        self._crowd = Crowd.of(server_state, at_once=self.MAX_AT_ONCE)
+        self._share = self._crowd.share_of(UNKNOWN)
+        self._turn: Turn | None = None
+        """Of the request that is being served."""
+        self._is_held_up = False
         self._trusted_proxies = trusted_proxies
         self._trusted_peer: str | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if self.client is not None and self._trusted_proxies.trusts(self.client[0]):
-            self._trusted_peer = self.client[0]
+        if self.client is not None:
+            address = self.client[0]
+            self._share = self._crowd.share_of(address)
+            if self._trusted_proxies.trusts(address):
+                self._trusted_peer = address
         self._receiving.begin()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._receiving.forget()
         self._idle.forget()
-        self._crowd.held_up.discard(self)
         super().connection_lost(exc)
+        self._note_who_waits()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -80,32 +89,38 @@ class Connection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """As HttpToolsProtocol, but without a timer for each request."""
         self._crowd.leave()
+        if self._turn is not None:
+            self._turn.end()
         self.server_state.total_requests += 1
         if not self.transport.is_closing():
             self.flow.resume_reading()
             if self.pipeline:
-                self._start_asgi_task(*self.pipeline.pop())
+                self._run(*self.pipeline.pop())
             else:
                 self._idle.begin()
         self._note_who_waits()
 
-    def _has_too_much_to_do(self) -> bool:
+    def _has_too_much_to_do_for(self, share: Share | None) -> bool:
         """Whether this one would wait for too long; its health and keys it tells all the same."""
         return (
-            self._crowd.has(self.MAX_AT_ONCE)
-            and not self.url.startswith(ANSWERED_ALWAYS)
+            share is not None
+            and self._crowd.is_full_for(share)
             and (self.cycle is None or self.cycle.response_complete)  # type: ignore[redundant-expr]
-            and not self.expect_100_continue
         )
 
     def _note_who_waits(self) -> None:
         """Who sends half a body, or reads no answers, takes nobody's place: it costs no time."""
         is_unheard = self._stage is Stage.BODY and not self.pipeline
         runs = self.cycle is not None and (self.pipeline or not self.cycle.response_complete)  # type: ignore[redundant-expr]
-        if runs and (is_unheard or self.flow.write_paused) and not self.transport.is_closing():
-            self._crowd.held_up.add(self)
-        else:
-            self._crowd.held_up.discard(self)
+        is_held_up = bool(
+            runs and (is_unheard or self.flow.write_paused) and not self.transport.is_closing()
+        )
+        if is_held_up is not self._is_held_up and self._turn is not None:
+            self._is_held_up = is_held_up
+            if is_held_up:
+                self._turn.set_aside()
+            else:
+                self._turn.take_again()
 
     def _turn_away(self) -> None:
         self._is_turned_away = False
@@ -135,11 +150,17 @@ class Connection(HttpToolsProtocol):
             on_response=self.on_response_complete,
         )
         if before is None or before.response_complete:  # type: ignore[redundant-expr]
-            self._start_asgi_task(self.cycle, app)
+            self._run(self.cycle, app)
         else:
             self._previous = before
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, app))
+
+    def _run(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._is_held_up = False
+        self._turn = cycle.scope[TURN]  # type: ignore[literal-required]
+        self._turn.begin()
+        self._start_asgi_task(cycle, app)
 
     def _reject(self, status: HTTPStatus) -> None:
         """Answer and close, but never in the place of an answer owed to an earlier request."""

@@ -14,10 +14,10 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from token_server.web.answering import closing_unless_read
-from token_server.web.connection import Connection, Stage
+from token_server.web.connection import ANSWERED_ALWAYS, Connection, Stage
 from token_server.web.forwarded import NO_PROXIES, TrustedProxies
 from token_server.web.framing import framing_of, is_framed, path_and_query
-from token_server.web.overload import Turn
+from token_server.web.overload import Share, Turn
 from token_server.web.wire import IS_GONE, TURN
 
 HTTP_VERSIONS = ("1.1", "1.0")
@@ -99,16 +99,26 @@ class Hardened(Connection):
             return
         self._check_head()
         target = path_and_query(self.url)
+        share: Share | None = self._share
         if self._trusted_peer is not None:
             address = self._trusted_proxies.client_of(self._trusted_peer, self.headers)
             self.scope["client"] = (address, 0)
-        self._stage = Stage.BODY
-        if self._has_too_much_to_do():
+            share = self._crowd.share_of(address)
+        if self.url.startswith(ANSWERED_ALWAYS):
+            share = None
+        if self._has_too_much_to_do_for(share):
+            if self.expect_100_continue:
+                # It may send its body, or a next request, or wait: RFC 9110 §10.1.1.
+                self._crowd.turned_away("too_many_at_once")
+                raise Unreadable(HTTPStatus.SERVICE_UNAVAILABLE)
+            self._stage = Stage.BODY
             self._is_turned_away = True
             # Now: the successor of a parser (see _feed) knows of neither.
             self._turned_away_method = self.parser.get_method()
             self._is_kept = self.parser.should_keep_alive()
             return
+        self._stage = Stage.BODY
+        self.scope[TURN] = Turn(self._crowd, share)  # type: ignore[literal-required]
         self._complete_scope(*target)
         app = self.config.loaded_app
         self._begin(closing_unless_read(app) if self.expect_100_continue else app)  # type: ignore[arg-type]
@@ -160,7 +170,6 @@ class Hardened(Connection):
         self.scope["raw_path"] = raw_path
         self.scope["query_string"] = query
         self.scope[IS_GONE] = self.transport.is_closing  # type: ignore[literal-required]
-        self.scope[TURN] = Turn(self._crowd)  # type: ignore[literal-required]
 
     def _count(self, size: int) -> None:
         self._swallowed_bytes = 0

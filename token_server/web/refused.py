@@ -9,6 +9,7 @@ from starlette.types import Scope
 from token_server.tokens.ports import Audit, Fact
 from token_server.tokens.refusals import Refusal, RequestMalformed, TokenReused, WaitedTooLong
 from token_server.tokens.uuids import uuid4
+from token_server.tokens.waiting import TooManyWaiting
 from token_server.web.dialects.dialect import Occurrence, Spelling
 from token_server.web.paths import one_spelling
 
@@ -20,7 +21,7 @@ def refused(
 
     Of an overload operators are told by overload.py: a line for each would add to it.
     """
-    if isinstance(refusal, WaitedTooLong):
+    if isinstance(refusal, TooManyWaiting | WaitedTooLong):
         return dialect.refuse(refusal, at=occurrence(request.scope, trace_id=None))
     trace_id = new_trace_id()
     told: dict[str, str | int] = {

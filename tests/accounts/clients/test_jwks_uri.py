@@ -14,6 +14,8 @@ from token_server.accounts.clients.fetching import LARGEST_SET, JwksFetcher
 from token_server.accounts.clients.jwks_uri import FRESH_FOR, NO_SOONER_THAN, RemoteKeys
 from token_server.accounts.clients.registered import JwksUri, VerificationKey
 from token_server.problems import Problem
+from token_server.slots import LimitedWait
+from token_server.tokens.waiting import TooManyWaiting
 
 pytestmark = pytest.mark.anyio
 
@@ -149,6 +151,35 @@ async def test_of_many_that_ask_at_once_one_fetches_also_if_it_hangs_up() -> Non
         assert isinstance(first, asyncio.CancelledError)
         assert all(isinstance(keys, tuple) and len(keys) == 3 for keys in others)
         assert len(server.requests) == 1
+
+
+async def test_too_many_that_wait_for_one_fetch_are_to_ask_again() -> None:
+    clock = MovableClock()
+    async with key_server(GOOD) as server:
+        server.may_answer.clear()
+        remote, uri = RemoteKeys(JwksFetcher()), JwksUri(server.uri)
+        asking = [asyncio.create_task(remote.of(uri, clock())) for _ in range(LimitedWait.MOST)]
+        await server.asked.wait()
+        with pytest.raises(TooManyWaiting):
+            await remote.of(uri, clock())
+        server.may_answer.set()
+        assert [len(keys) for keys in await asyncio.gather(*asking)] == [3] * LimitedWait.MOST
+
+
+async def test_keys_that_are_a_little_old_are_used_where_too_many_wait() -> None:
+    clock = MovableClock()
+    async with key_server(GOOD) as server:
+        remote, uri = RemoteKeys(JwksFetcher()), JwksUri(server.uri)
+        await remote.of(uri, clock())
+        server.may_answer.clear()
+        clock.now += FRESH_FOR
+        asking = [asyncio.create_task(remote.of(uri, clock())) for _ in range(LimitedWait.MOST)]
+        await asyncio.sleep(0)
+        assert len(await remote.of(uri, clock())) == 3
+        with pytest.raises(TooManyWaiting):
+            await remote.newer(uri, clock())
+        server.may_answer.set()
+        await asyncio.gather(*asking)
 
 
 async def test_a_failure_keeps_the_last_good_set_and_is_told_once() -> None:

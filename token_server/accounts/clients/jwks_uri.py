@@ -7,6 +7,8 @@ from token_server.accounts.clients.fetching import JwksFetcher
 from token_server.accounts.clients.registered import JwksUri, VerificationKey
 from token_server.alarm import Alarm
 from token_server.problems import Problem
+from token_server.slots import LimitedWait
+from token_server.tokens.waiting import TooManyWaiting
 
 FRESH_FOR = timedelta(minutes=5)
 NO_SOONER_THAN = timedelta(seconds=30)
@@ -23,11 +25,14 @@ class RemoteKeys:
         self._kept: dict[JwksUri, _Kept] = {}
 
     async def of(self, uri: JwksUri, now: datetime) -> Keys:
-        """Not older than `FRESH_FOR`, if they can be had; else the last good ones, or none."""
+        """Not older than `FRESH_FOR`, if they can be had; else the last good ones, or none.
+
+        Raises: TooManyWaiting.
+        """
         return await self._current(uri, now, FRESH_FOR)
 
     async def newer(self, uri: JwksUri, now: datetime) -> Keys:
-        """As they are now, unless somebody has just looked."""
+        """As they are now, unless somebody has just looked. Raises: TooManyWaiting."""
         return await self._current(uri, now, NO_SOONER_THAN)
 
     async def _current(self, uri: JwksUri, now: datetime, good_for: timedelta) -> Keys:
@@ -37,8 +42,11 @@ class RemoteKeys:
             kept.tried_at = now
             kept.fetching = asyncio.create_task(self._renew(uri, kept, now))
         if kept.fetching:
-            # A caller that hangs up takes nothing away from the others.
-            await asyncio.shield(kept.fetching)
+            if kept.waiting.is_full and kept.keys and good_for is FRESH_FOR:
+                return kept.keys
+            with kept.waiting.one():
+                # A caller that hangs up takes nothing away from the others.
+                await asyncio.shield(kept.fetching)
         return kept.keys
 
     async def _renew(self, uri: JwksUri, kept: "_Kept", now: datetime) -> None:
@@ -58,6 +66,7 @@ class _Kept:
         self.fetched_at: datetime | None = None
         self.tried_at: datetime | None = None
         self.fetching: asyncio.Task[None] | None = None
+        self.waiting = LimitedWait(TooManyWaiting)
         self.alarm = Alarm(
             trouble="the keys at a jwks_uri cannot be fetched; the last good ones stay in force",
             over="the keys at a jwks_uri can be fetched again",
