@@ -52,7 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "signing": {"tokens", *FOLLOWING, *SHARED},
     # It runs a process.
     "store": {"leash", "tokens", *SHARED},
-    "app": {"rounds", "settings", "tokens", *SHARED, *SPOKES},
+    "app": {*FOLLOWING, "settings", "tokens", *SHARED, *SPOKES},
     # It runs the app, reads HTTP as the web room says, and keeps the embedded store alive.
     "process": {"app", "leash", "logs", "settings", "store", "system", "web", *SHARED},
     "cli": {"app", "process", "settings", "tokens", *SHARED, *SPOKES},

@@ -12,6 +12,7 @@ from support.keys import public_key
 from support.reloading import lay_down
 from support.shell import Shell
 from support.users import Run, Users, runner_of
+from support.valkey import begin_store
 
 from token_server.signing.lifecycle import first_keyset
 
@@ -29,7 +30,7 @@ def environment(store_socket: Path) -> dict[str, str]:
 @pytest.fixture
 def store(store_socket: Path) -> Iterator[Redis]:
     with Redis(unix_socket_path=str(store_socket)) as client:
-        client.flushall()
+        begin_store(client)
         yield client
 
 

@@ -3,13 +3,17 @@
 from pathlib import Path
 
 import pytest
+from redis import Redis
 from support.shell import Shell
+from support.valkey import begin_store
 
 
 @pytest.mark.parametrize("sid", ["A" * 22, "-" + "A" * 21, "nonsense", "*"])
 def test_ending_a_session_that_is_not_there_fails_with_a_hint(
     shell: Shell, store_socket: Path, sid: str
 ) -> None:
+    with Redis(unix_socket_path=str(store_socket)) as client:
+        begin_store(client)
     done = shell("sessions", "end", sid, STORE_URL=f"unix://{store_socket}")
     assert (done.code, done.out) == (1, "")
     assert done.err.startswith("error: ")

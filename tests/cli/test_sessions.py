@@ -14,6 +14,7 @@ from redis import Redis
 from support.keys import public_key
 from support.operators import parts
 from support.reloading import lay_down
+from support.valkey import begin_store
 
 from token_server.cli import token_server
 from token_server.problems import Problem
@@ -45,7 +46,7 @@ Sessions = Callable[..., Result]
 def sessions(store_socket: Path, tmp_path: Path) -> Sessions:
     """Runs one command in this process."""
     with Redis(unix_socket_path=str(store_socket)) as client:
-        client.flushall()
+        begin_store(client)
     (tmp_path / "clients.toml").write_text(CLIENTS)
     keyset = first_keyset(active=public_key(0), pending=public_key(1), now=datetime.now(UTC))
     lay_down(tmp_path / "keys", keyset, 0, 1)

@@ -12,8 +12,8 @@ from support.operators import Operator
 from support.worlds import World
 
 from token_server.app.keys import keys_keeper
+from token_server.app.memory import meet_store
 from token_server.app.server import open_app
-from token_server.app.store import meet_store
 from token_server.settings import load_settings
 from token_server.signing.keystore import KeysDirectory
 from token_server.system import system_clock

@@ -16,6 +16,7 @@ from support.forms import PATH, log_in, refresh, tokens
 from support.processes import wait_until
 from support.rule_book import PORTAL, RuleBook, claims_of, open_rule_book
 from support.server import Server
+from support.valkey import begin_store
 
 from token_server.tokens.clients import Asked
 from token_server.tokens.model import TokenPair
@@ -198,7 +199,7 @@ def test_what_a_command_does_is_one_line_with_its_ids(
     store_socket: Path, tmp_path: Path, fact: Fact, scene: Callable[[Shell], Ids]
 ) -> None:
     with Redis(unix_socket_path=str(store_socket)) as client:
-        client.flushall()
+        begin_store(client)
     settings = {"STORE_URL": f"unix://{store_socket}", "KEYS_DIR": str(tmp_path / "keys")}
     environment = {f"TOKEN_SERVER_{name}": value for name, value in settings.items()}
     shell = Shell(environment, tmp_path / "keys")

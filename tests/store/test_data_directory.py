@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from support.processes import wait_until
 
 from token_server.problems import Problem
 from token_server.store.data_directory import LONGEST_SOCKET_PATH, DataDirectory
@@ -151,3 +152,47 @@ def test_without_the_wheel_an_installed_server_is_taken(tmp_path: Path, name: st
 
 def test_without_any_server_it_says_so(tmp_path: Path) -> None:
     assert program_without_the_wheel(tmp_path) == "no valkey-server for the embedded store"
+
+
+def with_data(folder: Path) -> Path:
+    """Where the data files of a store lie that was used and stopped."""
+    with EmbeddedStore(folder) as store, Redis(unix_socket_path=str(store.socket_path)) as client:
+        client.set("name", "value")
+    return folder / "appendonlydir"
+
+
+@pytest.mark.parametrize("missing", ["*.manifest", "*.base.rdb", "*.incr.aof"])
+def test_data_of_which_a_file_is_missing_is_refused(tmp_path: Path, missing: str) -> None:
+    data = with_data(tmp_path / "store")
+    (file,) = data.glob(missing)
+    file.unlink()
+    with pytest.raises(Problem, match=f"not complete: {file.name} is missing in {data}"):
+        EmbeddedStore(tmp_path / "store").ensure()
+    assert not file.exists()
+
+
+def test_a_first_start_that_was_cut_short_is_begun_again(tmp_path: Path) -> None:
+    with EmbeddedStore(tmp_path / "store"):
+        pass
+    (manifest,) = (tmp_path / "store" / "appendonlydir").glob("*.manifest")
+    manifest.unlink()
+    with EmbeddedStore(tmp_path / "store") as store:
+        assert store.is_ours
+
+
+def test_a_rewritten_file_is_complete(tmp_path: Path) -> None:
+    with (
+        EmbeddedStore(tmp_path / "store") as store,
+        Redis(unix_socket_path=str(store.socket_path)) as client,
+    ):
+        client.set("name", "value")
+        client.bgrewriteaof()
+        wait_until(lambda: client.info("persistence")["aof_rewrite_in_progress"] == 0)
+    with EmbeddedStore(tmp_path / "store") as store:
+        assert store.is_ours
+
+
+def test_a_store_that_must_exist_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(Problem, match=f"no store in {tmp_path}/store"):
+        EmbeddedStore(tmp_path / "store", must_exist=True).__enter__()
+    assert list(tmp_path.iterdir()) == []

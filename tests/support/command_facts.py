@@ -15,6 +15,7 @@ from support.reloading import lay_down
 from token_server.cli import token_server
 from token_server.signing.keystore import KeysDirectory
 from token_server.signing.lifecycle import first_keyset
+from token_server.signing.store_record import StoreRecordFile
 from token_server.tokens.ports import Fact
 
 Ids = Mapping[str, object]
@@ -112,6 +113,14 @@ def key_destroyed(shell: Shell) -> Ids:
     return {"kid": first}
 
 
+def store_accepted(shell: Shell) -> Ids:
+    shell.lay_down_keys(days_ago=0)
+    shell("store", "accept", "--yes")
+    record = StoreRecordFile(shell.folder).read()
+    assert record
+    return {"store": record.identity, "before": ""}
+
+
 def key_imported(shell: Shell) -> Ids:
     shell.lay_down_keys(days_ago=0)
     file = shell.folder.parent / "key.pem"
@@ -129,6 +138,7 @@ COMMANDS: list[tuple[Fact, Callable[[Shell], Ids]]] = [
     (Fact.ACCOUNT_REMOVED, account_changed("remove")),
     (Fact.SESSION_ENDED, session_ended),
     (Fact.SESSIONS_ENDED, sessions_ended),
+    (Fact.STORE_ACCEPTED, store_accepted),
     (Fact.KEY_MADE, key_made),
     (Fact.KEY_ROTATED, key_rotated),
     (Fact.KEY_SCHEDULED, key_scheduled),

@@ -7,8 +7,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from redis import Redis
+
 from support.processes import wait_until
+from token_server.store import names
 from token_server.store.valkey import server_program
+from token_server.tokens.identity import TokenIds
+
+
+def begin_store(client: Redis) -> None:
+    """Empty it, and leave in it what the first server leaves."""
+    client.flushall()
+    client.set(names.SECRET, bytes(TokenIds.SECRET_BYTES))
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from redis.asyncio import Redis
 from support.moments import MovableClock
 from token_server.accounts.changes import AccountChanges
 from token_server.accounts.passwords import recommended_hasher
+from token_server.app.memory import meet_store
 from token_server.app.server import open_app
-from token_server.app.store import meet_store
 from token_server.audit import AuditLog
 from token_server.settings import Settings
 from token_server.store.accounts import Accounts

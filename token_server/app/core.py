@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from token_server.app.keys import key_times, keys_keeper
+from token_server.app.memory import MemoryWatch
 from token_server.app.store import Briefing, key_expiries_on, longest_kept
 from token_server.settings import Settings
 from token_server.signing.keeper import KeysKeeper
@@ -12,7 +13,7 @@ from token_server.signing.reload import KeyRecords, KeysetReload
 from token_server.store.accounts import Accounts, RememberedAccounts
 from token_server.store.engine import Engine
 from token_server.store.keyset_history import StoredKeysetHistory
-from token_server.store.memory import StoreMemory, load_secret
+from token_server.store.memory import StoreMemory, find_secret
 from token_server.store.sessions import Sessions
 from token_server.system import RandomIds
 from token_server.tokens.identity import TokenIds
@@ -27,6 +28,7 @@ class Core:
     tokens: TokenRules
     reload: KeysetReload
     memory: StoreMemory
+    watch: MemoryWatch
     accounts: Accounts
 
 
@@ -35,7 +37,7 @@ async def open_core_alone(settings: Settings, engine: Engine, audit: Audit, cloc
     # A store with a secret is one that was in use, and that comes after its keys.
     keys = keys_keeper(settings)
     await asyncio.to_thread(keys.load)
-    briefing = Briefing(secret=await load_secret(engine), waits_for_fsync=engine.waits_for_fsync)
+    briefing = Briefing(secret=await find_secret(engine), waits_for_fsync=engine.waits_for_fsync)
     times = key_times(settings, [settings.policy()])
     return await open_core(settings, engine, briefing, audit, clock, times=times, keys=keys)
 
@@ -51,7 +53,7 @@ async def open_core(  # noqa: PLR0913 - each by its name
     keys: KeysKeeper,
 ) -> Core:
     """Raises: Problem."""
-    memory = StoreMemory(engine, met.secret)
+    memory, token_ids = _memory(engine, met), TokenIds(met.secret)
     policy = settings.policy()
     key_expiries = key_expiries_on(engine, settings)
     reload = await KeysetReload.open(
@@ -67,7 +69,7 @@ async def open_core(  # noqa: PLR0913 - each by its name
         key_expiries=key_expiries,
         clock=clock,
         ids=RandomIds(),
-        token_ids=TokenIds(met.secret),
+        token_ids=token_ids,
         audit=audit,
         policy=policy,
         issuer=settings.issuer,
@@ -76,5 +78,14 @@ async def open_core(  # noqa: PLR0913 - each by its name
         tokens=tokens,
         reload=reload,
         memory=memory,
+        watch=MemoryWatch(memory, token_ids, settings),
         accounts=RememberedAccounts(engine, memory, keep=longest_kept(policy)),
     )
+
+
+def _memory(engine: Engine, met: Briefing) -> StoreMemory:
+    past_the_gate = Engine(engine.client, waits_for_fsync=engine.waits_for_fsync)
+    memory = StoreMemory(past_the_gate, met.secret, gate=engine.gate)
+    if met.secret is None:
+        memory.close()
+    return memory

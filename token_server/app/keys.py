@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from token_server.accounts.clients.file import load_clients
+from token_server.app.memory import is_other_store
 from token_server.app.store import Briefing, checked_store, key_expiries_on, open_engine, unusable
 from token_server.problems import Problem
 from token_server.settings import Settings
@@ -38,7 +39,9 @@ def keys_keeper(
     passphrase_file = settings.keys_passphrase_file
     if settings.keys_dir is not None:
         return KeysDirectory(settings.keys_dir, passphrase_file=passphrase_file, guard=guard)
-    store = StoredKeyset(_store_of(settings, met), secret=met.secret if met else b"", meant=meant)
+    store = StoredKeyset(
+        _store_of(settings, met), secret=(met.secret if met else None) or b"", meant=meant
+    )
     return StoredKeys(store, passphrase_file=passphrase_file, guard=guard)
 
 
@@ -80,19 +83,22 @@ async def check_that_no_keyset_is_lost(settings: Settings) -> None:
 
 
 async def keyset_history(settings: Settings) -> KeysetHistory:
-    """What the servers of this store have seen of their keyset. Raises: Problem."""
+    """What the servers of the recorded store have seen of their keyset. Raises: Problem."""
     async with checked_store(settings) as (engine, _):
         try:
+            if await is_other_store(engine, settings):
+                return KeysetHistory()
             return await StoredKeysetHistory(engine).recorded()
         except TemporarilyUnavailable as fault:
             raise unusable(fault) from fault
 
 
 async def record_keyset_history(settings: Settings, history: KeysetHistory) -> None:
-    """Raises: Problem."""
+    """Record it in the recorded store, and in no other one. Raises: Problem."""
     async with checked_store(settings) as (engine, _):
         try:
-            await StoredKeysetHistory(engine).record(history)
+            if not await is_other_store(engine, settings):
+                await StoredKeysetHistory(engine).record(history)
         except TemporarilyUnavailable as fault:
             raise unusable(fault) from fault
 

@@ -7,7 +7,7 @@ import structlog
 
 from token_server.accounts.clients.file import load_clients
 from token_server.app.keys import check_that_no_keyset_is_lost, keys_keeper, keyset_history
-from token_server.app.store import meet_store
+from token_server.app.memory import meet_store
 from token_server.app.warnings import warnings_of
 from token_server.audit import AuditLog
 from token_server.settings import Settings

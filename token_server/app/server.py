@@ -34,8 +34,7 @@ async def open_app(
     settings: Settings, briefing: bytes, *, clock: Clock = system_clock
 ) -> AsyncIterator[ASGIApp]:
     """One worker's app; the store need not answer yet. Raises: Problem."""
-    audit = AuditLog(sys.stdout, clock=clock)
-    met = Briefing.from_bytes(briefing)
+    audit, met = AuditLog(sys.stdout, clock=clock), Briefing.from_bytes(briefing)
     async with connect(settings.store_url.get_secret_value()) as client:
         engine = Engine(client, waits_for_fsync=met.waits_for_fsync)
         times = key_times(settings, policies(settings))
@@ -64,9 +63,9 @@ async def open_app(
             )
         )
         tidying = core.reload.keep_tidy(keys_tidier(settings, keys, times, clock, audit))
-        following = (core.reload.follow(), tidying, clients.registry.run())
+        following = (core.reload.follow(), tidying, clients.registry.run(), core.watch.follow())
         async with beside(*following, verifiers.keep_writing(clock)):
-            with on_sighup(core.reload.wake, clients.registry.wake):
+            with on_sighup(core.reload.wake, clients.registry.wake, core.watch.wake):
                 _tell_how_it_signs(settings)
                 yield app
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Self
 
-import structlog
-
 from token_server.problems import Problem
 from token_server.settings import Settings
 from token_server.store.accounts import Accounts
@@ -15,7 +13,6 @@ from token_server.store.connect import connect
 from token_server.store.engine import Engine
 from token_server.store.fitness import Fitness, check_fitness
 from token_server.store.key_expiries import StoredKeyExpiries
-from token_server.store.memory import load_secret
 from token_server.store.sessions import SessionEnds
 from token_server.tokens.model import LEEWAY, Policy
 from token_server.tokens.refusals import TemporarilyUnavailable
@@ -29,27 +26,16 @@ class Briefing:
     store to be there: it serves 503 until it is.
     """
 
-    secret: bytes = field(repr=False)
+    secret: bytes | None = field(repr=False)
+    """None: the store is not the recorded one (app/memory.py)."""
     waits_for_fsync: bool
 
     def to_bytes(self) -> bytes:
-        return bytes([self.waits_for_fsync]) + self.secret
+        return bytes([self.waits_for_fsync]) + (self.secret or b"")
 
     @classmethod
     def from_bytes(cls, written: bytes) -> Self:
-        return cls(secret=written[1:], waits_for_fsync=bool(written[0]))
-
-
-async def meet_store(settings: Settings) -> Briefing:
-    """Raises: Problem."""
-    async with checked_store(settings) as (engine, fitness):
-        for shortfall in fitness.warnings:
-            structlog.get_logger().warning(shortfall.text, hint=shortfall.fix)
-        try:
-            secret = await load_secret(engine)
-        except TemporarilyUnavailable as fault:
-            raise unusable(fault) from fault
-        return Briefing(secret=secret, waits_for_fsync=engine.waits_for_fsync)
+        return cls(secret=written[1:] or None, waits_for_fsync=bool(written[0]))
 
 
 @asynccontextmanager

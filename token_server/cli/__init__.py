@@ -25,6 +25,7 @@ NOUNS = {
     "keys": "token_server.cli.keys",
     "serve": "token_server.cli.serve",
     "sessions": "token_server.cli.sessions",
+    "store": "token_server.cli.store",
     "users": "token_server.cli.users",
 }
 

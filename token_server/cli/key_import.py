@@ -62,7 +62,8 @@ def import_key(file: Path, certificate: Path | None, role: str, naming: str | No
 
     The passphrase of FILE, if it has one, is the first line of stdin.
     """
-    settings = settings_for_keys()
+    # The first active key begins a keyset, as `keys init` does.
+    settings = settings_for_keys(may_create=role == Role.ACTIVE)
     found = read_foreign_key(_content(file), _passphrase)
     others = read_certificates(_content(certificate)) if certificate else ()
     public = _named(found, others, naming)

@@ -38,7 +38,7 @@ for verb in (rotate, revoke, import_key, passphrase, accept_keyset):
 @command.command()
 def init() -> None:
     """Make the first keyset: the active key, and the pending one that comes after it."""
-    settings = settings_for_keys()
+    settings = settings_for_keys(may_create=True)
     keys = keys_of(settings, meant=True)
     kids = keys.ensure_first(key_size=settings.key_size, now=system_clock())
     if not kids:

@@ -25,11 +25,11 @@ T = TypeVar("T")
 SLOWEST_PICK_UP = timedelta(seconds=5)
 
 
-def settings_for_keys() -> Settings:
+def settings_for_keys(*, may_create: bool = False) -> Settings:
     """The settings; where the store holds the keys, it runs until the command has ended."""
     settings = load_settings()
     if settings.keys_url:
-        click.get_current_context().with_resource(store_of(settings))
+        click.get_current_context().with_resource(store_of(settings, must_exist=not may_create))
     return settings
 
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import click
 
+from token_server.app.memory import check_store
 from token_server.app.store import open_engine
 from token_server.audit import AuditLog
 from token_server.settings import Settings, load_settings
@@ -27,6 +28,7 @@ def run(work: Callable[[Engine, Settings, Audit], Awaitable[T]]) -> T:
 
     async def on_the_store() -> T:
         async with open_engine(settings) as engine:
+            await check_store(engine, settings)
             return await work(engine, settings, audit)
 
     with store_of(settings):
@@ -34,9 +36,13 @@ def run(work: Callable[[Engine, Settings, Audit], Awaitable[T]]) -> T:
 
 
 @contextmanager
-def store_of(settings: Settings) -> Iterator[None]:
-    """The store that the settings name; an embedded one runs for as long as it is needed."""
-    with embedded_in(settings.store_url.get_secret_value()) or nullcontext() as store:
+def store_of(settings: Settings, *, must_exist: bool = True) -> Iterator[None]:
+    """The store that the settings name; an embedded one runs for as long as it is needed.
+
+    Raises: Problem, where `must_exist` and an embedded one has no data.
+    """
+    url = settings.store_url.get_secret_value()
+    with embedded_in(url, must_exist=must_exist) or nullcontext() as store:
         if store and store.is_ours:
             click.echo(
                 f"no server runs: started the store of {store.socket_path.parent}", err=True

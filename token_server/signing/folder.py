@@ -9,8 +9,10 @@ from pathlib import Path
 
 from token_server.problems import Problem
 
+STORE_RECORD = "store.json"
 # What may lie in a directory that is for keys and nothing else, beside private keys.
 _OURS = {"README.md", ".gitignore", "lock", "keyset.json", "keyset.json.new"}
+_OURS |= {STORE_RECORD, f"{STORE_RECORD}.new"}
 _PRIVATE_KEYS = {".pem", ".next", ".gone", ".new"}
 
 
@@ -48,6 +50,10 @@ class KeysFolder:
         owner = self.path.stat().st_uid
         if owner != os.geteuid():
             raise self._foreign(owner)
+
+    def is_own(self) -> bool:
+        """Whether its owner could read what we write. Raises: OSError."""
+        return self.path.stat().st_uid == os.geteuid()
 
     def is_writable(self) -> bool:
         return os.access(self.path, os.W_OK, effective_ids=True)

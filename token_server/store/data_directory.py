@@ -13,6 +13,9 @@ from token_server.problems import Problem
 SOCKET = "s"
 LOG = "valkey.log"
 LINK = "store"
+MANIFEST = Path("appendonlydir") / "appendonly.aof.manifest"
+LARGEST_EMPTY_BASE = 256
+"""Bytes. An RDB file without a key has about a hundred."""
 # sockaddr_un holds 108 bytes on Linux and 104 on macOS.
 LONGEST_SOCKET_PATH = 100
 
@@ -38,6 +41,31 @@ class DataDirectory:
     def prepare(self) -> None:
         """Make the directory, private to us."""
         make_private(self.path)
+
+    def holds_data(self) -> bool:
+        """Whether a store was ever run here. Raises: Problem."""
+        try:
+            return (self.path / MANIFEST).exists() or bool(_orphans(self.path))
+        except OSError as fault:
+            raise _unusable(self.path, fault) from fault
+
+    def check_complete(self) -> None:
+        """Refuse data files of which some are missing: the store would start without that data.
+
+        Raises: Problem.
+        """
+        try:
+            named = _named_in((self.path / MANIFEST).read_text("utf-8", "replace"))
+        except FileNotFoundError:
+            orphans = _orphans(self.path)
+            if orphans:
+                raise _incomplete(self.path, MANIFEST.name) from None
+            return
+        except OSError as fault:
+            raise _unusable(self.path, fault) from fault
+        for name in named:
+            if not (self.path / MANIFEST.parent / name).exists():
+                raise _incomplete(self.path, name)
 
     def lock(self) -> int | None:
         """A descriptor that holds the lock until its last copy is closed; None: it is taken.
@@ -110,6 +138,31 @@ def make_private(folder: Path) -> None:
             f"others can enter {folder}, which holds the store's data",
             hint=f"chmod 700 {folder}",
         )
+
+
+def _named_in(manifest: str) -> list[str]:
+    """The files that hold the present data; those of type h are what a rewrite left behind."""
+    lines = [line.split() for line in manifest.splitlines()]
+    return [words[1] for words in lines if words[:1] == ["file"] and words[-1:] != ["h"]]
+
+
+def _orphans(folder: Path) -> list[Path]:
+    """Data files that hold something. A first start that was cut short leaves empty ones."""
+    return [
+        path
+        for path in (folder / MANIFEST.parent).glob("*.aof.*")
+        if path.name.endswith((".aof", ".rdb"))
+        and path.stat().st_size > (LARGEST_EMPTY_BASE if path.suffix == ".rdb" else 0)
+    ]
+
+
+def _incomplete(folder: Path, missing: str) -> Problem:
+    return Problem(
+        f"the data of the embedded store is not complete: {missing} is missing "
+        f"in {folder / MANIFEST.parent}",
+        hint="restore the whole directory from a backup; or, if its data is lost, "
+        f"move {folder} away: then every session ends",
+    )
 
 
 def _short_place(name: str) -> Path:

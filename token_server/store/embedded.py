@@ -25,8 +25,10 @@ class EmbeddedStore:
     answers from the first line on, and is stopped at the end if it was started here.
     """
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *, must_exist: bool = False) -> None:
+        """`must_exist`: run or join the store that is there; never make one."""
         self._data = DataDirectory(data_dir)
+        self._must_exist = must_exist
         self._process: ValkeyProcess | None = None
         self._answered = False
         self._started_at = -RESTARTED_EVERY
@@ -75,6 +77,8 @@ class EmbeddedStore:
             self._process = None
 
     def __enter__(self) -> Self:
+        if self._must_exist and not self._data.holds_data():
+            raise _no_store(self._data.path)
         # Before the store is asked, so that whoever runs it does not stop it in between.
         self._use = self._data.share()
         try:
@@ -111,6 +115,7 @@ class EmbeddedStore:
         if not self._answered and now < self._started_at + RESTARTED_EVERY:
             return
         self._data.prepare()
+        self._data.check_complete()
         lock = self._data.lock()
         if lock is None:
             return
@@ -122,12 +127,20 @@ class EmbeddedStore:
             os.close(lock)
 
 
-def embedded_in(url: str) -> EmbeddedStore | None:
+def _no_store(folder: Path) -> Problem:
+    return Problem(
+        f"there is no store in {folder}",
+        hint='"token-server serve" makes a new one there; to select another store, set '
+        "TOKEN_SERVER_STORE_URL or TOKEN_SERVER_CONFIG",
+    )
+
+
+def embedded_in(url: str, *, must_exist: bool = False) -> EmbeddedStore | None:
     """The store that this URL asks us to run ourselves; None: somebody else runs it.
 
     Raises: StoreUrlProblem.
     """
     place = store_url.read(url)
     if isinstance(place, store_url.Embedded):
-        return EmbeddedStore(Path(place.folder))
+        return EmbeddedStore(Path(place.folder), must_exist=must_exist)
     return None

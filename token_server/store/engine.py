@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from datetime import timedelta
 from importlib.resources import files
 from typing import Any, TypeVar
@@ -18,7 +18,7 @@ from token_server.store.connect import RETRIES
 from token_server.store.facts import FSYNC_WITHIN_MS, PROBE_LIVES_MS
 from token_server.store.line import Argument as Argument  # noqa: PLC0414 - callers
 from token_server.store.pool import line_of
-from token_server.tokens.refusals import StoreUnavailable
+from token_server.tokens.refusals import StoreMemoryLost, StoreUnavailable
 
 T = TypeVar("T")
 
@@ -44,6 +44,22 @@ class Script:
         self.sha = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
+class Gate:
+    """Open while the store is the one whose memory the server relies on.
+
+    A closed gate lets no command of a request through: nothing is read from another store, and
+    nothing is written to it.
+    """
+
+    def __init__(self, *, is_open: bool = True) -> None:
+        self.is_open = is_open
+
+    def check(self) -> None:
+        """Raises: StoreMemoryLost."""
+        if not self.is_open:
+            raise StoreMemoryLost
+
+
 class Engine:
     """A client and the deadline of its answers. Scripts and commands share one connection of it.
 
@@ -52,19 +68,31 @@ class Engine:
     """
 
     def __init__(
-        self, client: Redis, *, waits_for_fsync: bool, deadline: timedelta = DEADLINE
+        self,
+        client: Redis,
+        *,
+        waits_for_fsync: bool,
+        deadline: timedelta = DEADLINE,
+        gate: Gate | None = None,
     ) -> None:
         self.client = client
         self.waits_for_fsync = waits_for_fsync
+        self.gate = gate or Gate()
         self._deadline = deadline.total_seconds()
         self._line = line_of(client)
         self._told_at = -_TOLD_EVERY_SECONDS
 
     async def answer(self, asked: Awaitable[T], *, since: float | None = None) -> T:
-        """The answer of the store. Raises: StoreUnavailable, also where it is too slow.
+        """The answer of the store.
+
+        Raises: StoreUnavailable, also where it is too slow; StoreMemoryLost.
 
         `since`: when it was first asked, by the clock of the event loop.
         """
+        if not self.gate.is_open and isinstance(asked, Coroutine):
+            # It was made and is not awaited.
+            asked.close()
+        self.gate.check()
         until = (since or asyncio.get_running_loop().time()) + self._deadline
         try:
             async with asyncio.timeout_at(until):
@@ -85,6 +113,7 @@ class Engine:
         durably: bool = False,
     ) -> Any:  # noqa: ANN401 - what a script returns only its caller knows
         """Run a script; `durably`: return only once what it wrote is on disk."""
+        self.gate.check()
         since = asyncio.get_running_loop().time()
         words = (len(keys), *keys, *arguments)
         # The common case needs no timeout of its own: the line is taken for dead sooner.

@@ -18,7 +18,7 @@ from token_server.store.engine import Engine, Script
 from token_server.tokens.model import Kid
 from token_server.tokens.moments import from_micros, to_micros
 from token_server.tokens.ports import Clock
-from token_server.tokens.refusals import StoreUnavailable
+from token_server.tokens.refusals import TemporarilyUnavailable
 
 _NOTE = Script("verifiers")
 MOST = 1000
@@ -58,7 +58,7 @@ class Verifiers:
     async def keep_writing(self, clock: Clock) -> NoReturn:
         while True:
             await asyncio.sleep(WRITTEN_EVERY.total_seconds())
-            with suppress(StoreUnavailable):
+            with suppress(TemporarilyUnavailable):
                 await self.write_down(clock())
 
     async def write_down(self, now: datetime) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 
 from token_server.tokens.model import SessionId, TokenId
+from token_server.tokens.refusals import StoreMemoryLost
 from token_server.tokens.uuids import uuid4
 
 _BLOCK = 64
@@ -18,12 +19,23 @@ class TokenIds:
 
     SECRET_BYTES = 32
 
-    def __init__(self, store_secret: bytes) -> None:
+    def __init__(self, store_secret: bytes | None) -> None:
+        """None: the secret is not known yet; until `learn`, each method raises StoreMemoryLost."""
+        self._inner: hashlib._Hash | None = None
+        self._outer: hashlib._Hash | None = None
+        if store_secret is not None:
+            self.learn(store_secret)
+
+    def learn(self, store_secret: bytes) -> None:
         if len(store_secret) != self.SECRET_BYTES:
             raise ValueError("a store secret is 32 bytes long")
         # RFC 2104, with both halves of the key taken in once: `hmac` would do it for each id.
         self._inner = hashlib.sha256(store_secret.ljust(_BLOCK, b"\0").translate(_INNER_PAD))
         self._outer = hashlib.sha256(store_secret.ljust(_BLOCK, b"\0").translate(_OUTER_PAD))
+
+    def forget(self) -> None:
+        """Judge no token until a secret is known again: no id is genuine or false meanwhile."""
+        self._inner = self._outer = None
 
     def of_refresh_token(self, sid: SessionId, generation: int) -> TokenId:
         return self._derive("refresh", sid, generation)
@@ -40,6 +52,8 @@ class TokenIds:
         )
 
     def _derive(self, kind: str, sid: SessionId, generation: int, variation: str = "") -> TokenId:
+        if self._inner is None or self._outer is None:
+            raise StoreMemoryLost
         named = f"{kind}:{sid}:{generation}"
         inner, outer = self._inner.copy(), self._outer.copy()
         inner.update((f"{named}:{variation}" if variation else named).encode())

@@ -272,6 +272,7 @@ class Fact(StrEnum):
     ACCOUNT_ENABLED = "account_enabled"
     ACCOUNT_REMOVED = "account_removed"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - the name of a fact
+    STORE_ACCEPTED = "store_accepted"
     KEY_MADE = "key_made"
     KEY_ROTATED = "key_rotated"
     KEY_SCHEDULED = "key_scheduled"
