@@ -1,13 +1,18 @@
 """The last rim: a fault of ours is logged without what was sent, and answered as one."""
 
+from collections.abc import Iterator
+from io import StringIO
+
 import httpx
 import pytest
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message
 from structlog.testing import capture_logs
 from support.web_room import WebRoom
 
+from token_server.logs import log_to
 from token_server.web.rim import Rim
 
 pytestmark = pytest.mark.anyio
@@ -45,6 +50,26 @@ async def test_the_log_says_where_it_was_and_never_what_was_sent() -> None:
     assert "in failing" in log["traceback"]
     # The source line that holds the word stands outside of the frames.
     assert "s3cret" not in str(log)
+
+
+@pytest.fixture
+def _logged_nowhere() -> Iterator[None]:
+    """The log's stream is closed."""
+    before = structlog.get_config()
+    stream = StringIO()
+    log_to(stream)
+    stream.close()
+    yield
+    structlog.configure(**before)
+
+
+@pytest.mark.usefixtures("_logged_nowhere")
+async def test_a_fault_is_answered_though_it_cannot_be_logged() -> None:
+    transport = httpx.ASGITransport(Rim(failing))
+    async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
+        answer = await client.get("/")
+    assert answer.status_code == 500
+    assert answer.json()["errorCode"] == "InternalServerError"
 
 
 async def test_a_fault_behind_the_endpoint_is_no_refusal_of_its_dialect() -> None:
