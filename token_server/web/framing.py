@@ -18,14 +18,24 @@ def framing_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     return b"".join([b"POST / HTTP/1.1\r\n", *lines, b"\r\n"])
 
 
+def has_request_line(raw: bytes, method: bytes, target: bytes) -> bool:
+    """Whether it is HTTP's, with single spaces (RFC 9112 §3); the parser reads RTSP/ and ICE/ too.
+
+    `raw` holds the request line, and may begin with other requests.
+    """
+    return b"%b %b HTTP/" % (method, target) in raw
+
+
 def is_framed(headers: Collection[tuple[bytes, bytes]], version: str) -> bool:
     """Whether it has one Host, and a body whose end nobody can take for another."""
-    # RFC 9112 §3.2.
+    # RFC 9112 §3.2. HTTP/1.0 needs none: health checks of load balancers send none.
     hosts = [value for name, value in headers if name == b"host"]
     # RFC 9112 §6.1: a coding that is not understood, or one in HTTP/1.0, hides where the body
     # ends.
     codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
-    return len(hosts) == 1 and (not codings or (codings == [b"chunked"] and version == "1.1"))
+    if len(hosts) != 1 and (hosts or version != "1.0"):
+        return False
+    return not codings or (codings == [b"chunked"] and version == "1.1")
 
 
 def path_and_query(url: bytes) -> tuple[bytes, bytes]:

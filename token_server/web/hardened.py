@@ -16,7 +16,7 @@ from uvicorn.server import ServerState
 from token_server.web.answering import closing_unless_read
 from token_server.web.connection import ANSWERED_ALWAYS, Connection, Stage
 from token_server.web.forwarded import NO_PROXIES, TrustedProxies
-from token_server.web.framing import framing_of, is_framed, path_and_query
+from token_server.web.framing import framing_of, has_request_line, is_framed, path_and_query
 from token_server.web.overload import Share, Turn
 from token_server.web.wire import IS_GONE, TURN
 
@@ -49,6 +49,8 @@ class Hardened(Connection):
         super().__init__(config, server_state, app_state, _loop, trusted_proxies=trusted_proxies)
         self._head_bytes = 0
         self._swallowed_bytes = 0
+        self._raw = b""
+        """What was received since the head that is being read began, or a little more."""
 
     # The transport speaks.
 
@@ -57,6 +59,7 @@ class Hardened(Connection):
             return
         self._idle.stop()
         self._swallowed_bytes += len(data)
+        self._raw = self._raw + data if self._stage is Stage.HEAD else data
         try:
             self._feed(data)
         except httptools.HttpParserError as error:
@@ -90,6 +93,7 @@ class Hardened(Connection):
         if self._stage is Stage.HEAD:
             self._count(len(name) + len(value))
             name = name.lower()
+            value = value.strip(b" \t")  # RFC 9110 §5.5
             if name == b"expect" and value.lower() == b"100-continue":
                 self.expect_100_continue = True
             self.headers.append((name, value))
@@ -179,6 +183,8 @@ class Hardened(Connection):
 
     def _check_head(self) -> None:
         version, method = self.parser.get_http_version(), self.parser.get_method()
+        if not has_request_line(self._raw, method, self.url):
+            raise Unreadable(HTTPStatus.BAD_REQUEST)
         if version not in HTTP_VERSIONS:
             raise Unreadable(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
         if method == b"CONNECT":
