@@ -57,5 +57,8 @@ def on_sighup(*wake: Callable[[], None]) -> Iterator[None]:
     try:
         yield
     finally:
+        # Without a handler, for a moment, the signal would end the process.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
         loop.remove_signal_handler(signal.SIGHUP)
         signal.signal(signal.SIGHUP, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)

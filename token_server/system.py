@@ -5,7 +5,9 @@ import os
 import secrets
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
+from token_server.cpu_quota import cpu_quota
 from token_server.tokens.model import Attempt, SessionId
 
 
@@ -13,11 +15,17 @@ def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
-def cores() -> int:
-    """The cores that this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def cores(root: Path = Path("/")) -> int:
+    """Return how many cores this process may use: its affinity and its CPU quota.
+
+    A part of a core does not count: a process more than the quota would be stopped again and
+    again.
+    """
+    if sys.platform != "linux":
+        return os.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0))
+    quota = cpu_quota(root)
+    return allowed if quota is None else max(1, min(allowed, int(quota)))
 
 
 def worker_count(setting: int | None) -> int:

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,13 +54,14 @@ class Launched:
         return self.process.wait(30)
 
 
-def launch(
+def launch(  # noqa: PLR0913 - each by its name
     folder: Path,
     settings: Mapping[str, str] | None = None,
     *,
     opener: str = "open_app",
     start_up_seconds: float = 30,
     drain_seconds: int = 20,
+    in_child: Callable[[], None] | None = None,
 ) -> Launched:
     if not (folder / GATE).exists():
         os.mkfifo(folder / GATE)
@@ -74,6 +75,7 @@ def launch(
             env={**os.environ, **ours, "PYTHONPATH": str(TESTS)},
             stdin=subprocess.DEVNULL,
             stderr=err,
+            preexec_fn=in_child,  # noqa: PLW1509 - called by the main thread
         )
     return Launched(process, folder)
 
@@ -85,9 +87,12 @@ def launched(
     *,
     opener: str = "open_app",
     drain_seconds: int = 20,
+    in_child: Callable[[], None] | None = None,
 ) -> Iterator[Launched]:
     """Serving, and gone at the end."""
-    server = launch(folder, settings, opener=opener, drain_seconds=drain_seconds)
+    server = launch(
+        folder, settings, opener=opener, drain_seconds=drain_seconds, in_child=in_child
+    )
     try:
         assert server.url
         yield server

@@ -42,6 +42,7 @@ async def open_app(settings: Settings, _briefing: bytes) -> AsyncIterator[Starle
             Route("/held", answering(pass_gate)),
             Route("/busy", busy),
             Route("/dies", answering(die)),
+            Route("/orphan", answering(leave_an_orphan)),
             Route("/settings", settings_),
             Route("/hung-up", hung_up_),
         ]
@@ -103,6 +104,12 @@ async def busy(_: Request) -> Response:
     loop = asyncio.get_running_loop()
     loop.call_soon(be_busy)
     return PlainTextResponse("busy")
+
+
+async def leave_an_orphan() -> str:
+    """Start a process whose parent ends before it; its number."""
+    shell = await asyncio.create_subprocess_shell("true & echo $!", stdout=asyncio.subprocess.PIPE)
+    return (await shell.communicate())[0].decode().strip()
 
 
 async def die() -> str:

@@ -14,6 +14,7 @@ from typing import NoReturn
 import click
 
 from token_server.cli.messages import tell
+from token_server.cli.streams import open_closed_streams
 from token_server.problems import Problem
 from token_server.tokens.refusals import TemporarilyUnavailable
 
@@ -47,6 +48,8 @@ class Nouns(click.Group):
         finally:
             gc.freeze()
             gc.enable()
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # See __main__.py.
         return command
 
 
@@ -58,6 +61,7 @@ def token_server() -> None:
 
 def main() -> NoReturn:
     """Run the command line. A broken pipe or Ctrl-C is no traceback."""
+    open_closed_streams()
     try:
         token_server.main(prog_name="token-server", standalone_mode=False)
     except click.ClickException as wrong:

@@ -11,6 +11,7 @@ from typing import IO, cast
 
 from token_server.problems import Problem
 from token_server.process.handover import Handover, Report
+from token_server.process.signals import blocked_at_start
 from token_server.process.tally import Seat
 from token_server.settings import Settings
 
@@ -62,6 +63,10 @@ class Child:
     def fileno(self) -> int:
         return self._reports
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def died_of(self, now: float) -> Problem | None:
         """None: it lives, and what it promised holds. Else it is dead now, and done with."""
         # In this order, because it reports before it dies.
@@ -108,14 +113,15 @@ def _start(*, pass_fds: tuple[int, ...]) -> subprocess.Popen[bytes]:
     }
     # It imports what we import, and not what lies in the folder where it happens to start.
     environment["PYTHONPATH"] = os.pathsep.join(sys.path)
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "token_server.process.worker"],
-        env=environment,
-        stdin=subprocess.PIPE,
-        pass_fds=pass_fds,
-        # Ctrl-C is for the parent: it tells the workers when to leave.
-        process_group=0,
-    )
+    with blocked_at_start():
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "token_server.process.worker"],
+            env=environment,
+            stdin=subprocess.PIPE,
+            pass_fds=pass_fds,
+            # Ctrl-C is for the parent: it tells the workers when to leave.
+            process_group=0,
+        )
 
 
 def _ended(exit_status: int) -> str:

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import structlog
 
 from token_server.process.child import Orders
+from token_server.process.signals import ignore_signals
 from token_server.process.sockets import listen, url_of
 from token_server.process.standard_streams import bound_standard_streams
 from token_server.process.store_watch import StoreWatch
@@ -38,7 +39,7 @@ def serve(  # noqa: PLR0913 - each by its name
     `prepare` is called when the store answers; each worker gets its result. `opener` names, as
     `module:function`, what a worker calls for its app. `report` is called once all serve.
     """
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    ignore_signals()
     # Until the supervisor takes the signals over, leaving is as simple as that.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     bound_standard_streams()

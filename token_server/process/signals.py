@@ -2,7 +2,32 @@
 
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+IGNORED: Final = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+"""Signals that end no process of the server. SIGHUP gets a handler later."""
+
+
+def ignore_signals() -> None:
+    """Ignore them in this process and, except SIGHUP, in all that it starts."""
+    for each in IGNORED:
+        signal.signal(each, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, IGNORED)
+
+
+@contextmanager
+def blocked_at_start() -> Iterator[None]:
+    """Block them in a child that is started meanwhile, until it calls `ignore_signals`.
+
+    A signal with a handler has none in a new program, which would end by it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, IGNORED)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class SignalPipe:

@@ -18,6 +18,11 @@ class StoreWatch:
         self._store = store
         self._said: set[str] = set()
 
+    @property
+    def pid(self) -> int | None:
+        """The store's process, if this one started it."""
+        return self._store.pid
+
     def tend(self) -> None:
         trouble = self._trouble()
         if trouble is None and self._said:

@@ -1,9 +1,12 @@
 """The parent's loop: posts filled, signals obeyed, the store alive; at the end, all drained."""
 
+import os
 import selectors
 import signal
 import socket
+import sys
 import time
+from contextlib import suppress
 
 import structlog
 
@@ -52,6 +55,7 @@ class Supervisor:
                     log.error(problem.text, hint=problem.hint)
                     log.info("another worker takes its place")
             self._tend_store()
+            self._reap_orphans()
 
     def drain(self) -> None:
         """Let the workers finish what they have begun, but not for ever."""
@@ -68,6 +72,7 @@ class Supervisor:
             for post in self._posts:
                 post.bury(time.monotonic())
             self._tend_store()
+            self._reap_orphans()
 
     def kill(self) -> None:
         for post in self._posts:
@@ -75,13 +80,25 @@ class Supervisor:
 
     def _pass_on(self, arrived: signal.Signals) -> None:
         for post in self._posts:
-            # A worker that has just begun would still die of it.
-            if post.is_ready:
-                post.send(arrived)
+            post.send(arrived)
 
     def _tend_store(self) -> None:
         if self._store:
             self._store.tend()
+
+    def _reap_orphans(self) -> None:
+        """Let children end that another process left behind, as the first process must."""
+        if sys.platform != "linux":
+            return
+        ours = {post.child.pid for post in self._posts if post.child}
+        if self._store and self._store.pid:
+            ours.add(self._store.pid)
+        with suppress(ChildProcessError):
+            # WNOWAIT: how our own end is found out elsewhere.
+            while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                if ended.si_pid in ours:
+                    return
+                os.waitpid(ended.si_pid, os.WNOHANG)
 
     def _wait(self) -> set[signal.Signals]:
         """The signals that arrived, as soon as there is anything to do."""

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import os
-import signal
 import socket
 import sys
 import traceback
@@ -20,6 +19,7 @@ from token_server.logs import log_loop_fault
 from token_server.problems import Problem
 from token_server.process.handover import Handover, Report
 from token_server.process.http_server import HttpServer
+from token_server.process.signals import ignore_signals
 from token_server.process.standard_streams import bound_standard_streams
 from token_server.process.tally import Tally
 from token_server.process.tls import tls_of
@@ -37,8 +37,7 @@ COLLECTED_AFTER = 20_000
 
 
 def main() -> None:
-    # Nothing dies of it.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    ignore_signals()
     handover = Handover.read(sys.stdin.buffer)
     if handover is None:
         return

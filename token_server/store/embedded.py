@@ -42,6 +42,11 @@ class EmbeddedStore:
         """Whether this object started it, so that `stop` stops it."""
         return self._process is not None
 
+    @property
+    def pid(self) -> int | None:
+        """Its process, if this object started it."""
+        return self._process.pid if self._process else None
+
     def ensure(self) -> None:
         """Return once the store answers. Raises: Problem."""
         give_up_at = time.monotonic() + PATIENCE

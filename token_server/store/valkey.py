@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+from collections.abc import Callable
 from enum import Enum, auto
 from importlib.util import find_spec
 from pathlib import Path
@@ -98,8 +99,12 @@ class ValkeyProcess:
             umask=0o077,
             # Ctrl-C is for us alone: the store goes last.
             start_new_session=True,
-            preexec_fn=leash(os.getpid(), signal.SIGTERM),  # noqa: PLW1509 - called by the main thread
+            preexec_fn=_in_child(leash(os.getpid(), signal.SIGTERM)),  # noqa: PLW1509 - called by the main thread
         )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def exit_status(self, *, within: float = 0) -> int | None:
         """Its exit status, negative after a signal; None: it lives."""
@@ -129,6 +134,19 @@ class ValkeyProcess:
         # The server's own program repairs, when it is called by that name.
         command = f"exec -a {damaged['repairer']} {quote(self._program)} --fix {file}"
         return f"cut off what a crash left of its last write: ({command})"
+
+
+def _in_child(tie: Callable[[], None] | None) -> Callable[[], None]:
+    """What the child calls before it becomes the store."""
+
+    def prepare() -> None:
+        # Valkey has handlers for the others.
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+        if tie:
+            tie()
+
+    return prepare
 
 
 def server_program() -> str:
