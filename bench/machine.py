@@ -26,7 +26,10 @@ def kept_waiting_seconds(pids: Iterable[int]) -> float:
 
 
 def memory_bytes(pid: int) -> int:
-    """The process's proportional share: what is shared counts once in all."""
+    """The process's proportional share: what is shared counts once in all.
+
+    Raises: PermissionError, unless root asks: a server cannot be read by others of its user.
+    """
     text = (PROC / str(pid) / "smaps_rollup").read_text()
     (kib,) = (line.split()[1] for line in text.splitlines() if line.startswith("Pss:"))
     return int(kib) * KIB

@@ -46,6 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rounds": set(),
     "cpu_quota": set(),
     "leash": set(),
+    "dumps": set(),
     "tokens": set(),
     "settings": {"tokens", *SHARED},
     **{spoke: {"tokens", *SHARED} for spoke in SPOKES},
@@ -56,8 +57,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "store": {"leash", "tokens", *SHARED},
     "app": {*FOLLOWING, "settings", "tokens", *SHARED, *SPOKES},
     # It runs the app, reads HTTP as the web room says, and keeps the embedded store alive.
-    "process": {"app", "leash", "logs", "settings", "store", "system", "web", *SHARED},
-    "cli": {"app", "process", "settings", "tokens", *SHARED, *SPOKES},
+    "process": {"app", "dumps", "leash", "logs", "settings", "store", "system", "web", *SHARED},
+    "cli": {"app", "dumps", "process", "settings", "tokens", *SHARED, *SPOKES},
     "__main__": {"cli"},
     "__init__": set(),
 }

@@ -27,6 +27,7 @@ def test_each_worker_says_whether_it_signs_eight_at_once(server: Server) -> None
 
 
 @pytest.mark.skipif(not X86_64_LINUX, reason="the library is for Linux on x86-64")
+@pytest.mark.skipif(os.geteuid() != 0, reason="the maps of a worker are shown to root only")
 def test_a_worker_loads_the_multi_buffer_library_unless_it_is_switched_off(
     server: Server, own_server: OwnServer
 ) -> None:

@@ -65,7 +65,10 @@ def test_no_setting_stands_in_the_arguments_of_a_worker(server: Launched) -> Non
         assert "canary" not in shown[pid]
 
 
-@pytest.mark.skipif(not HAS_PROC, reason="only /proc shows what a process was started with")
+@pytest.mark.skipif(
+    not HAS_PROC or os.geteuid() != 0,
+    reason="only /proc shows what a process was started with, and for a worker only to root",
+)
 def test_no_setting_stands_in_the_environment_of_a_worker(server: Launched) -> None:
     assert "canary" in server.get("/settings")
     shown = list(environments(server.workers()))

@@ -1,9 +1,12 @@
 """Apps with which the launcher is tested: openers, as worker.py wants them."""
 
 import asyncio
+import ctypes
 import gc
 import os
+import resource
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -39,6 +42,7 @@ async def open_app(settings: Settings, _briefing: bytes) -> AsyncIterator[Starle
         routes=[
             Route("/pid", answering(pid)),
             Route("/collector", answering(collector)),
+            Route("/dumps", answering(dumps)),
             Route("/held", answering(pass_gate)),
             Route("/busy", busy),
             Route("/dies", answering(die)),
@@ -88,6 +92,13 @@ async def pid() -> str:
 
 async def collector() -> str:
     return f"{gc.isenabled()} {gc.get_threshold()[0]} {gc.get_freeze_count() > 0}"
+
+
+async def dumps() -> str:
+    """Whether this process may be dumped, and the largest core file that it may write."""
+    pr_get_dumpable = 3
+    is_dumpable = ctypes.CDLL(None).prctl(pr_get_dumpable) if sys.platform == "linux" else 0
+    return f"{is_dumpable} {resource.getrlimit(resource.RLIMIT_CORE)}"
 
 
 async def pass_gate() -> str:

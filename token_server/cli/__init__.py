@@ -15,6 +15,7 @@ import click
 
 from token_server.cli.messages import tell
 from token_server.cli.streams import open_closed_streams
+from token_server.dumps import forbid_dumps
 from token_server.problems import Problem
 from token_server.tokens.refusals import TemporarilyUnavailable
 
@@ -62,6 +63,7 @@ def token_server() -> None:
 def main() -> NoReturn:
     """Run the command line. A broken pipe or Ctrl-C is no traceback."""
     open_closed_streams()
+    forbid_dumps()
     try:
         token_server.main(prog_name="token-server", standalone_mode=False)
     except click.ClickException as wrong:

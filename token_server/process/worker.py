@@ -14,6 +14,7 @@ from pkgutil import resolve_name
 import uvloop
 from starlette.types import ASGIApp
 
+from token_server.dumps import forbid_dumps
 from token_server.leash import die_with
 from token_server.logs import log_loop_fault
 from token_server.problems import Problem
@@ -37,6 +38,7 @@ COLLECTED_AFTER = 20_000
 
 
 def main() -> None:
+    forbid_dumps()
     ignore_signals()
     handover = Handover.read(sys.stdin.buffer)
     if handover is None:
