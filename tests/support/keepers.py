@@ -64,7 +64,7 @@ class InStore:
         return StoredKeys(self.keyset(), passphrase_file=passphrase_file)
 
     def keyset(self, *, secret: bytes = b"", meant: bool = False) -> StoredKeyset:
-        return StoredKeyset(self._opener(), secret=secret, meant=meant)
+        return StoredKeyset(self.opener(), secret=secret, meant=meant)
 
     def texts(self) -> dict[str, bytes]:
         kept = self.ask(lambda client: client.hgetall(names.KEYSET))
@@ -80,7 +80,7 @@ class InStore:
 
         return asyncio.run(asked())
 
-    def _opener(self) -> Callable[[], AbstractAsyncContextManager[Engine]]:
+    def opener(self) -> Callable[[], AbstractAsyncContextManager[Engine]]:
         @asynccontextmanager
         async def opened() -> AsyncIterator[Engine]:
             async with connect(f"unix://{self.socket}") as client:

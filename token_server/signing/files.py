@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +21,16 @@ def replace(path: Path, data: bytes) -> None:
     _write(new, data, mode="wb")
     new.replace(path)
     sync(path.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a directory that only its owner may open, and its parents, unless it is there."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for each in missing:
+        # To make a directory in it needs no right to read it.
+        with suppress(PermissionError):
+            sync(each.parent)
 
 
 def sync(folder: Path) -> None:

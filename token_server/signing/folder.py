@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from token_server.problems import Problem
+from token_server.signing import files
 
 STORE_RECORD = "store.json"
 # What may lie in a directory that is for keys and nothing else, beside private keys.
@@ -36,7 +37,7 @@ class KeysFolder:
 
     def claim(self) -> None:
         """Make it, or make sure that it is ours to write to. Raises: Problem, OSError."""
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.make_folder(self.path)
         self.check_owner()
         # Git keeps no such modes, so a fresh clone is open to others. What holds more than keys
         # (somebody named /etc) is not ours to close.
