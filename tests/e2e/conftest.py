@@ -1,7 +1,5 @@
 """Whole servers on sockets: one for all tests that leave it as it was, others of their own."""
 
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -9,6 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 from support.clientele import Clientele, running_clientele
+from support.outside_programs import OutsidePrograms
+from support.protected_resource import ProtectedResource, protected_resource
 from support.server import Server, running_server
 
 
@@ -43,29 +43,47 @@ def client(server: Server) -> Iterator[httpx.Client]:
         yield client
 
 
-NODE_PACKAGES = ("jose@6", "oauth4webapi@3", "openid-client@6")
+NODE_PACKAGES = (
+    *("jose@6", "oauth4webapi@3", "openid-client@6"),
+    *("@modelcontextprotocol/sdk@1", "oidc-client-ts@3", "simple-oauth2@5"),
+)
+PYTHON_PACKAGES = ("mcp>=2.3,<3",)
 
 
 @pytest.fixture(scope="session")
-def node_packages_if_possible(tmp_path_factory: pytest.TempPathFactory) -> Path | str:
+def outside(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> OutsidePrograms:
+    of_this_run = tmp_path_factory.getbasetemp()
+    return OutsidePrograms(of_this_run if worker_id == "master" else of_this_run.parent)
+
+
+@pytest.fixture(scope="session")
+def node_packages_if_possible(
+    outside: OutsidePrograms, tmp_path_factory: pytest.TempPathFactory
+) -> Path | str:
     """Where npm has put them; or why there are none."""
-    npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
-        return "no Node.js on this machine"
+    installed = outside.from_npm(*NODE_PACKAGES)
+    if isinstance(installed, str):
+        return installed
+    # Programs are put beside their packages, which stay as they were installed.
     folder = tmp_path_factory.mktemp("node")
     (folder / "package.json").write_text('{"type": "module"}')
-    options = ("--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=0")
-    try:
-        subprocess.run(
-            [npm, "install", *options, *NODE_PACKAGES],
-            cwd=folder,
-            check=True,
-            capture_output=True,
-            timeout=60,
-        )
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
-        return "npm cannot install from its registry"
+    (folder / "node_modules").symlink_to(installed / "node_modules")
     return folder
+
+
+@pytest.fixture
+def mcp_of_python(outside: OutsidePrograms) -> Path:
+    installed = outside.from_pypi(*PYTHON_PACKAGES)
+    if isinstance(installed, str):
+        pytest.skip(f"{installed}: the Python SDK of MCP not tried")
+    return installed
+
+
+@pytest.fixture
+def mcp_server(clientele: Clientele) -> Iterator[ProtectedResource]:
+    """An MCP server, as far as a client that authorizes itself sees one."""
+    with protected_resource(clientele.registered.mcp_server, clientele.url) as resource:
+        yield resource
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +95,7 @@ def jose_if_possible(node_packages_if_possible: Path | str) -> Path | None:
 @pytest.fixture
 def node_packages(node_packages_if_possible: Path | str) -> Path:
     if isinstance(node_packages_if_possible, str):
-        pytest.skip(f"{node_packages_if_possible}: jose, oauth4webapi, openid-client not tried")
+        pytest.skip(f"{node_packages_if_possible}: {', '.join(NODE_PACKAGES)} not tried")
     return node_packages_if_possible
 
 

@@ -1,35 +1,11 @@
 """Node's OAuth libraries, unmodified, as clients of the running server."""
 
-import json
-import os
-import shutil
-import subprocess
 from pathlib import Path
-from typing import Any
 
+import httpx
 from support.clientele import Clientele
+from support.outside_programs import run_by_node
 from support.registered import INVOICES, TRICKY
-
-PROGRAMS = Path(__file__).parent / "clients"
-
-
-def run(program: str, packages: Path, **asked: object) -> dict[str, Any]:
-    """What it prints. The packages are found from where a program lies, so it is put there."""
-    node = shutil.which("node")
-    assert node is not None
-    there = shutil.copy(PROGRAMS / program, packages)
-    done = subprocess.run(
-        [node, there],
-        cwd=packages,
-        env={"ASKED": json.dumps(asked), "PATH": os.environ["PATH"]},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
 
 
 def asked_of(clientele: Clientele, *clients: str) -> dict[str, object]:
@@ -47,7 +23,7 @@ def test_oauth4webapi_discovers_refreshes_inspects_and_revokes(
     clientele: Clientele, node_packages: Path
 ) -> None:
     """It encodes id and secret (RFC 6749 §2.3.1), and reads signed introspection (RFC 9701)."""
-    told = run(
+    told = run_by_node(
         "oauth4webapi.mjs", node_packages, **asked_of(clientele, "billing", TRICKY, "portal")
     )
     expected = {
@@ -64,7 +40,7 @@ def test_oauth4webapi_discovers_refreshes_inspects_and_revokes(
 def test_openid_client_discovers_refreshes_exchanges_and_revokes(
     clientele: Clientele, node_packages: Path
 ) -> None:
-    told = run(
+    told = run_by_node(
         "openid-client.mjs", node_packages, **asked_of(clientele, "billing", "poster", "portal")
     )
     expected = {
@@ -82,5 +58,45 @@ def test_jose_verifies_an_access_token_of_rfc_9068(
     clientele: Clientele, node_packages: Path
 ) -> None:
     token = clientele.handed_over("rfc9068", resource=INVOICES)["access_token"]
-    told = run("jose.mjs", node_packages, issuer=clientele.url, token=token, audience=INVOICES)
+    told = run_by_node(
+        "jose.mjs", node_packages, issuer=clientele.url, token=token, audience=INVOICES
+    )
     assert (told["sub"], told["client_id"]) == ("alice", "rfc9068")
+
+
+def test_oidc_client_ts_finds_the_server_by_its_authority_alone(
+    clientele: Clientele, node_packages: Path
+) -> None:
+    """At /.well-known/openid-configuration: it looks nowhere else."""
+    password = clientele.server.user("olga")
+    told = run_by_node(
+        "oidc-client-ts.mjs",
+        node_packages,
+        issuer=clientele.url,
+        username="olga",
+        password=password,
+    )
+    assert len({*told["refresh_tokens"], *told["access_tokens"]}) == 4
+    shown = {"grant_type": "refresh_token", "refresh_token": told["refresh_tokens"][-1]}
+    assert clientele.asked("phone-app", **shown).json()["error"] == "invalid_grant"
+
+
+def test_simple_oauth2_revokes_both_tokens_of_a_pair(
+    clientele: Clientele, node_packages: Path
+) -> None:
+    """It fails after the first where the answer is no JSON, and the second stays alive."""
+    billing = clientele.registered.secrets["billing"]
+    told = run_by_node(
+        "simple-oauth2.mjs",
+        node_packages,
+        issuer=clientele.url,
+        billing=billing,
+        pair=clientele.handed_over("billing"),
+    )
+    assert told["own"] == "profile"
+    url, by = f"{clientele.url}/api/oauth2/introspect", clientele.registered.basic("billing")
+    for name in ("access_token", "refresh_token"):
+        answer = httpx.post(url, data={"token": told["pair"][name]}, headers=by)
+        assert answer.json() == {"active": False}
+    shown = {"grant_type": "refresh_token", "refresh_token": told["pair"]["refresh_token"]}
+    assert clientele.asked("billing", **shown).json()["error"] == "invalid_grant"

@@ -64,7 +64,9 @@ class Clientele:
 @contextmanager
 def running_clientele(folder: Path) -> Iterator[Clientele]:
     port = free_port()
-    registered = Registered(f"http://127.0.0.1:{port}")
+    registered = Registered(
+        f"http://127.0.0.1:{port}", mcp_server=f"http://127.0.0.1:{free_port()}/mcp"
+    )
     clients_file = folder / "clients.toml"
     clients_file.write_text(registered.toml)
     settings = {

@@ -21,7 +21,7 @@ INVOICES, PROFILE = "https://invoices.example", "https://profile.example"
 LOGIN, PARTNER = "https://login.example", "https://partner.example"
 SCOPE = "invoices:read invoices:write profile"
 TRICKY = "tri:cky & co+"
-WITH_SECRETS = ("billing", "poster", "narrow", "rfc9068", TRICKY)
+WITH_SECRETS = ("billing", "poster", "narrow", "rfc9068", "agent", TRICKY)
 METHODS = {"poster": "client_secret_post", "phone-app": "none"} | dict.fromkeys(
     ("portal", "mobile"), "private_key_jwt"
 )
@@ -32,10 +32,12 @@ class Registered:
     """Each client differs in one thing; those not told of here use Basic and have every grant.
 
     `narrow` has one scope, one audience and no jwt-bearer grant. `portal` may introspect any
-    token. Only a client that encodes them sends the id and the secret of `TRICKY` right.
+    token. `agent` may show its secret in either place, and names `mcp_server` as its audience.
+    Only a client that encodes them sends the id and the secret of `TRICKY` right.
     """
 
     issuer: str
+    mcp_server: str = "https://mcp.example/mcp"
     secrets: dict[str, str] = field(
         default_factory=lambda: {
             name: secrets.token_urlsafe() + ("%20 ä:+&" if name == TRICKY else "")
@@ -111,6 +113,9 @@ class Registered:
             members["may_exchange"] = ["billing"]
         if client_id == "portal":
             members["introspect"] = "any"
+        if client_id == "agent":
+            both = ["client_secret_basic", "client_secret_post"]
+            members |= {"token_endpoint_auth_method": both, "audiences": [self.mcp_server]}
         if client_id == "rfc9068":
             members["access_token_format"] = "at+jwt"
         return _table("clients", members) + self._jwks("clients", client_id)
