@@ -58,7 +58,6 @@ async def test_refusals_name_the_account_but_never_what_was_typed_for_one(door: 
         ("alice", "x" * 65_536),
         ("bob", "right"),
         ("", "right"),
-        (" alice", "right"),
         ("ali\0ce", "right"),
         ("\ud800", "\ud800"),
         ("x" * 65_536, "right"),

@@ -196,3 +196,19 @@ async def test_hashing_gives_way_to_everything_else() -> None:
     await Passwords(hasher=Looking()).hash("password")
     assert priorities[-1] == NICENESS
     assert os.getpriority(os.PRIO_PROCESS, 0) == before
+
+
+async def test_every_kind_of_space_is_the_same(passwords: Passwords) -> None:
+    """RFC 8265 §4.2.2: OpaqueString."""
+    password_hash = await passwords.hash("correct\u00a0horse")
+    for space in " \u00a0\u2003\u3000":
+        assert await passwords.verify(password_hash, f"correct{space}horse")
+    assert not await passwords.verify(password_hash, "correcthorse")
+
+
+async def test_a_password_that_was_hashed_with_its_own_spaces_still_fits(
+    passwords: Passwords, hasher: WatchedHasher
+) -> None:
+    before = hasher.hash("correct\u00a0horse".encode())
+    assert await passwords.verify(before, "correct\u00a0horse")
+    assert not await passwords.verify(before, "correct horse")

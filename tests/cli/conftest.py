@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from redis import Redis
 from support.keys import public_key
 from support.reloading import lay_down
 from support.shell import Shell
-from support.users import Run, Users, runner_of
+from support.users import Run, Users
 from support.valkey import begin_store
 
 from token_server.signing.lifecycle import first_keyset
@@ -40,11 +39,14 @@ def command(store: Redis, environment: dict[str, str], tmp_path: Path) -> Run:
     store.ping()
     keyset = first_keyset(active=public_key(0), pending=public_key(1), now=datetime.now(UTC))
     lay_down(tmp_path / "keys", keyset, 0, 1)
-    return runner_of(environment | {"TOKEN_SERVER_KEYS_DIR": str(tmp_path / "keys")})
+    url = environment["TOKEN_SERVER_STORE_URL"]
+    keys = str(tmp_path / "keys")
+    return Run({"TOKEN_SERVER_STORE_URL": url, "TOKEN_SERVER_KEYS_DIR": keys})
 
 
 @pytest.fixture
 def users(store: Redis, environment: dict[str, str]) -> Users:
     """Runs one of the commands of `users` in this process, on an empty store."""
     store.ping()
-    return partial(runner_of(environment), "users")
+    url = environment["TOKEN_SERVER_STORE_URL"]
+    return Run({"TOKEN_SERVER_STORE_URL": url}, ("users",))

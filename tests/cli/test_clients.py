@@ -21,8 +21,12 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_good_file_is_said_to_be_good(shell: Shell, file: Path) -> None:
-    done = shell("clients", "check", CLIENTS_FILE=str(file))
+@pytest.mark.usefixtures("store")
+def test_a_good_file_is_said_to_be_good(
+    shell: Shell, file: Path, environment: dict[str, str]
+) -> None:
+    url = environment["TOKEN_SERVER_STORE_URL"]
+    done = shell("clients", "check", CLIENTS_FILE=str(file), STORE_URL=url)
     assert (done.code, done.err) == (0, "")
     assert done.out == "the clients file is good: 7 clients, 1 trusted issuer\n"
 

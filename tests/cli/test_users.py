@@ -113,7 +113,7 @@ def test_an_account_that_does_not_exist_is_a_problem(users: Users, verb: str) ->
         users(verb, "alice", stdin=TYPED)
 
 
-@pytest.mark.parametrize("name", ["", " alice", "ali\nce", "x" * 256, "\udcff"])
+@pytest.mark.parametrize("name", ["", " ", "ali\nce", "x" * 256, "\udcff"])
 @pytest.mark.parametrize("verb", ["add", "disable", "enable", "remove", "passwd"])
 def test_what_can_be_no_subject_is_wrong_usage(users: Users, verb: str, name: str) -> None:
     with pytest.raises(click.BadParameter):
@@ -184,7 +184,7 @@ def test_failures_are_told_on_stderr_with_exit_codes(shell: Shell, store_socket:
         "",
         "error: no account is named alice\nhint: see: users list\n",
     )
-    assert run("add", " alice")[:2] == (2, "")
+    assert run("add", "ali\nce")[:2] == (2, "")
 
 
 @pytest.mark.usefixtures("store")

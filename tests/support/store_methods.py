@@ -219,6 +219,9 @@ ROWS = [
     ),
     Row("Accounts.find", Kind.READS, lambda b: b.accounts.find(ALICE)),
     Row("Accounts.all", Kind.READS, lambda b: b.accounts.all()),
+    Row("Accounts.names", Kind.READS, lambda b: b.accounts.names()),
+    Row("Accounts.set_forms", Kind.FORGETTABLE, lambda b: b.accounts.set_forms({ALICE: ALICE})),
+    Row("Accounts.find_by_form", Kind.READS, lambda b: b.accounts.find_by_form(ALICE)),
     Row("RememberedAccounts.find", Kind.READS, lambda b: b.remembered.find(ALICE)),
     # A crash gives back a few attempts of many.
     Row("Attempts.charge", Kind.FORGETTABLE, lambda b: b.attempts.charge("a", now=b.clock())),

@@ -1,7 +1,7 @@
 """`token-server users`, called in this process."""
 
 import os
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import click
 from click.testing import CliRunner, Result
@@ -9,20 +9,29 @@ from click.testing import CliRunner, Result
 from token_server.cli import token_server
 from token_server.problems import Problem
 
-Users = Callable[..., Result]
-Run = Callable[..., Result]
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Runs one command in this process; what it raises for the operator is raised here."""
 
-def runner_of(environment: dict[str, str]) -> Run:
-    """Runs one command; what it raises for the operator is raised here."""
+    settings: dict[str, str]
+    """As environment variables."""
+    noun: tuple[str, ...] = ()
 
-    def run(*arguments: str, stdin: str | bytes = "") -> Result:
+    def __call__(self, *arguments: str, stdin: str | bytes = "", **more: str) -> Result:
+        environment = self.settings | {f"TOKEN_SERVER_{name}": more[name] for name in more}
         result = CliRunner(env=os.environ | environment).invoke(
-            token_server, arguments, input=stdin, standalone_mode=False
+            token_server, [*self.noun, *arguments], input=stdin, standalone_mode=False
         )
         if isinstance(result.exception, Problem | click.ClickException):
             raise result.exception
         assert result.exception is None
         return result
 
-    return run
+
+Users = Run
+
+
+def wide(text: str) -> str:
+    """Return the text in full width, as some keyboards write it."""
+    return "".join(chr(ord(each) + 0xFEE0) for each in text)

@@ -2,6 +2,7 @@
 
 from difflib import get_close_matches
 
+from token_server.accounts.usernames import canonical_name, find_account
 from token_server.problems import Problem
 from token_server.tokens.model import Account, Subject
 from token_server.tokens.ports import AccountStore, Audit, Clock, Fact
@@ -15,10 +16,20 @@ class AccountChanges:
         self._audit = audit
         self._clock = clock
 
-    async def add(self, name: Subject, *, password_hash: str, profile: str) -> None:
+    async def add(self, name: Subject, *, password_hash: str, profile: str) -> Subject:
+        """Return the name as it is kept: in the form that names are compared in."""
+        form = canonical_name(name)
+        if form is None:
+            raise Problem(
+                "this can be no name of an account",
+                hint="letters, digits and the signs of ASCII; RFC 8265, UsernameCasePreserved",
+            )
+        existing = await find_account(self._accounts, form)
+        if existing is not None:
+            raise _exists(existing.name)
         now = self._clock()
         account = Account(
-            name=name,
+            name=form,
             password_hash=password_hash,
             disabled=False,
             profile=profile,
@@ -27,8 +38,9 @@ class AccountChanges:
             password_updated_at=now,
         )
         if not await self._accounts.add(account):
-            raise Problem(f"an account named {name} exists already", hint="see: users list")
-        self._audit.record(Fact.ACCOUNT_ADDED, sub=name)
+            raise _exists(form)
+        self._audit.record(Fact.ACCOUNT_ADDED, sub=form)
+        return form
 
     async def set_password(self, name: Subject, *, password_hash: str) -> None:
         changed = await self._accounts.set_password_hash(
@@ -53,6 +65,10 @@ class AccountChanges:
             hint = await nearest_account(self._accounts, name) or "see: users list"
             raise Problem(f"no account is named {name}", hint=hint)
         self._audit.record(fact, sub=name)
+
+
+def _exists(name: Subject) -> Problem:
+    return Problem(f"an account named {name} exists already", hint="see: users list")
 
 
 async def nearest_account(accounts: AccountStore, name: Subject) -> str | None:

@@ -7,8 +7,8 @@ from contextlib import suppress
 
 from token_server.accounts.guess_limits import GuessLimits, forgive
 from token_server.accounts.passwords import Passwords
+from token_server.accounts.usernames import canonical_name, find_account
 from token_server.networks import network_of
-from token_server.tokens.claims import is_subject
 from token_server.tokens.model import Account, Subject
 from token_server.tokens.ports import AccountStore, Audit, Clock, Fact
 from token_server.tokens.refusals import (
@@ -42,7 +42,9 @@ class PasswordLogIn:
 
     async def __call__(self, name: str, password: str, *, peer: str) -> Subject:
         # A name that can be nobody's is not looked up: its caller learns nothing from that.
-        account = await self._accounts.find(Subject(name)) if is_subject(name) else None
+        account = await find_account(self._accounts, name)
+        # All spellings of a name that find the same account have one budget.
+        name = account.name if account else canonical_name(name) or name
         network, now = network_of(peer, ipv4=32), self._clock()
         try:
             charged = await self._limits.charge(name, network, now=now)

@@ -1,7 +1,7 @@
 """Passwords: hashed and verified with argon2id, off the event loop, a bounded number at once.
 
-A password is compared in its NFC form (RFC 8265 §4.2.2, OpaqueString): one keyboard sends "é" as
-one character, another as two, and the person typed the same thing on both.
+A password is compared as RFC 8265 §4.2.2 has it (OpaqueString): in NFC, because one keyboard
+sends "é" as one character and another as two; and with each kind of space as U+0020.
 """
 
 import secrets
@@ -26,6 +26,9 @@ def recommended_hasher() -> PasswordHasher:
     )
 
 
+_SPACES = dict.fromkeys(
+    (0x00A0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000), " "
+)  # All of Unicode's category Zs beyond ASCII.
 _OPERATOR = "operator"
 """The network of a command, which shares its queue with no client."""
 
@@ -46,7 +49,7 @@ class Passwords:
 
     async def hash(self, password: str, *, network: str = _OPERATOR) -> str:
         """A new hash. Raises: Problem, where this can be no password; Overloaded."""
-        secret = _bytes_of(password)
+        secret = _secrets_of(password)[0]
         if secret is None:
             raise Problem(
                 f"a password has 1 to {LONGEST_PASSWORD} bytes of UTF-8",
@@ -61,7 +64,12 @@ class Passwords:
 
         Raises: Overloaded.
         """
-        secret = _bytes_of(password)
+        for secret in _secrets_of(password):
+            if await self._fits(password_hash, secret, network):
+                return True
+        return False
+
+    async def _fits(self, password_hash: str | None, secret: bytes | None, network: str) -> bool:
         if password_hash is None or secret is None:
             unknown = self._hash_of_nobody
             await self._queue.run(network, lambda: self._verify(unknown, secret or b""))
@@ -88,12 +96,17 @@ class Passwords:
             raise Overloaded from no_memory
 
 
-def _bytes_of(password: str) -> bytes | None:
-    """What is hashed; None where it can be nobody's password."""
+def _secrets_of(password: str) -> list[bytes | None]:
+    """Return what is hashed, and also what an earlier release hashed if that differs.
+
+    None: it can be no password.
+    """
     try:
         # The length first: NFC takes quadratic time over a long run of combining characters.
         if not 1 <= len(password.encode()) <= LONGEST_PASSWORD:
-            return None
+            return [None]
     except UnicodeEncodeError:  # a lone surrogate
-        return None
-    return unicodedata.normalize("NFC", password).encode()
+        return [None]
+    composed = unicodedata.normalize("NFC", password)
+    opaque = unicodedata.normalize("NFC", password.translate(_SPACES))
+    return [opaque.encode()] if opaque == composed else [opaque.encode(), composed.encode()]

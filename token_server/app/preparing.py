@@ -8,6 +8,7 @@ import structlog
 from token_server.accounts.clients.file import load_clients
 from token_server.app.keys import check_that_no_keyset_is_lost, keys_keeper, keyset_history
 from token_server.app.memory import meet_store
+from token_server.app.names import report_names
 from token_server.app.warnings import warnings_of
 from token_server.audit import AuditLog
 from token_server.settings import Settings
@@ -23,7 +24,7 @@ def prepare(settings: Settings) -> bytes:
 
     Answers the briefing of the workers. Raises: Problem.
     """
-    load_clients(settings.clients_file, settings.policy())
+    clients = load_clients(settings.clients_file, settings.policy()).clients
     asyncio.run(check_that_no_keyset_is_lost(settings))
     guard = KeysetGuard()
     guard.learn(asyncio.run(keyset_history(settings)))
@@ -33,10 +34,12 @@ def prepare(settings: Settings) -> bytes:
     for kid in made:
         audit.record(Fact.KEY_MADE, kid=kid)
     keys.load()
-    briefing = asyncio.run(meet_store(settings)).to_bytes()
+    met = asyncio.run(meet_store(settings))
+    if met.secret is not None:
+        asyncio.run(report_names(settings, clients))
     for each in warnings_of(settings, now=system_clock()):
         log.warning(each.text, hint=each.hint)
-    return briefing
+    return met.to_bytes()
 
 
 def report_policies(settings: Settings) -> None:

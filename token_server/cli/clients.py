@@ -1,15 +1,25 @@
 """`token-server clients`: is the clients file good, and whom it registers."""
 
 import json
+from collections.abc import Collection
 
 import click
 
 from token_server.accounts.clients.file import load_clients
 from token_server.accounts.clients.registered import Registered, RegisteredClient
+from token_server.app.names import shared_names
+from token_server.app.store import accounts_on
 from token_server.cli.arguments import Noun
+from token_server.cli.messages import warn
+from token_server.cli.running import run
 from token_server.durations import write_duration
-from token_server.settings import load_settings
+from token_server.problems import Problem
+from token_server.settings import Settings, load_settings
+from token_server.store.engine import Engine
 from token_server.tokens.clients import AuthMethod, Client
+from token_server.tokens.model import Subject
+from token_server.tokens.ports import Audit
+from token_server.tokens.refusals import TemporarilyUnavailable
 
 
 @click.group(cls=Noun, name="clients")
@@ -21,6 +31,7 @@ def command() -> None:
 def check() -> None:
     """Say everything that is wrong with the clients file, or that it is good."""
     registered = _load()
+    _check_names(registered.clients)
     click.echo(
         f"the clients file is good: {_count(len(registered.clients), 'client')}, "
         f"{_count(len(registered.issuers), 'trusted issuer')}"
@@ -39,6 +50,25 @@ def list_clients(*, as_json: bool) -> None:
         client = each.client
         name = f"  ({each.name})" if each.name else ""
         click.echo(f"{'+'.join(_methods(client)):19}  {client.client_id}{name}")
+
+
+def _check_names(client_ids: Collection[str]) -> None:
+    """Raises: Problem, if a client has the name of an account."""
+
+    async def names(engine: Engine, settings: Settings, _audit: Audit) -> list[Subject]:
+        return await accounts_on(engine, settings).names()
+
+    if not client_ids:
+        return
+    try:
+        accounts = run(names)
+    except (Problem, TemporarilyUnavailable):
+        # The file can be checked on a machine without the store.
+        warn(Problem("the store cannot be used, so names of accounts were not compared"))
+        return
+    problems = list(shared_names(accounts, client_ids))
+    if problems:
+        raise Problem("\n".join(each.text for each in problems), hint=problems[0].hint)
 
 
 def _load() -> Registered:

@@ -5,11 +5,19 @@ import json
 import click
 
 from token_server.accounts.changes import nearest_account
+from token_server.accounts.usernames import name_of_account
 from token_server.app.core import Core, open_core_alone
 from token_server.app.store import accounts_on, session_ends
 from token_server.cli.arguments import Noun
 from token_server.cli.explain import explain
-from token_server.cli.names import all_of_subject, counted, registered, subject_argument, written
+from token_server.cli.names import (
+    all_of_subject,
+    check_is_no_client,
+    counted,
+    registered,
+    subject_argument,
+    written,
+)
 from token_server.cli.running import run
 from token_server.problems import Problem
 from token_server.settings import Settings
@@ -45,12 +53,14 @@ def issue(name: Subject, *, client_id: str | None, short_term: bool, reusable: b
     """
 
     async def work(engine: Engine, settings: Settings, audit: Audit) -> TokenPair:
+        subject = await name_of_account(accounts_on(engine, settings), name)
+        check_is_no_client(subject, settings)
         client = None if client_id is None else registered(client_id, settings)
         if client and reusable:
             _check_may_reuse(client)
         core: Core = await open_core_alone(settings, engine, audit, system_clock)
         return await core.tokens.issue(
-            name, of_account=False, short_term=short_term, reusable=reusable, client=client
+            subject, of_account=False, short_term=short_term, reusable=reusable, client=client
         )
 
     click.echo(bytes(camel.render(run(work)).body))
@@ -63,9 +73,10 @@ def list_sessions(name: Subject, *, as_json: bool) -> None:
     """List a subject's live sessions, oldest first."""
 
     async def work(engine: Engine, settings: Settings, _audit: Audit) -> list[Session]:
-        live = await SessionList(engine).live(name)
+        accounts = accounts_on(engine, settings)
+        live = await SessionList(engine).live(await name_of_account(accounts, name))
         if not live:
-            hint = await nearest_account(accounts_on(engine, settings), name)
+            hint = await nearest_account(accounts, name)
             click.echo(f"there is no session of {name}" + (f"; {hint}" if hint else ""), err=True)
         return live
 
@@ -99,16 +110,19 @@ command.add_command(explain)
 
 
 def _end_all(name: Subject) -> None:
-    async def work(engine: Engine, settings: Settings, audit: Audit) -> int:
-        live = await SessionList(engine).live(name)
+    async def work(engine: Engine, settings: Settings, audit: Audit) -> tuple[int, Subject]:
+        accounts = accounts_on(engine, settings)
+        subject = await name_of_account(accounts, name)
+        live = await SessionList(engine).live(subject)
         if not live:
-            hint = await nearest_account(accounts_on(engine, settings), name)
+            hint = await nearest_account(accounts, name)
             raise Problem(f"there is no session of {name}", hint=hint)
-        await session_ends(engine, settings).end_all(name)
-        audit.record(Fact.SESSIONS_ENDED, sub=name, because=EndReason.OPERATOR)
-        return len(live)
+        await session_ends(engine, settings).end_all(subject)
+        audit.record(Fact.SESSIONS_ENDED, sub=subject, because=EndReason.OPERATOR)
+        return len(live), subject
 
-    click.echo(f"ended {counted(run(work), 'session')} of {name}", err=True)
+    number, subject = run(work)
+    click.echo(f"ended {counted(number, 'session')} of {subject}", err=True)
 
 
 def _end_one(sid: str) -> None:

@@ -9,12 +9,12 @@ from token_server.accounts.changes import AccountChanges
 from token_server.accounts.passwords import Passwords
 from token_server.accounts.profile import LARGEST_PROFILE, read_profile
 from token_server.app.store import accounts_on
-from token_server.cli.account_changes import change_accounts, change_and_count_sessions
+from token_server.cli.account_changes import Changed, change_account, change_accounts
 from token_server.cli.arguments import Noun
-from token_server.cli.names import counted, subject_argument, written
+from token_server.cli.names import check_is_no_client, counted, subject_argument, written
 from token_server.cli.password_input import chosen_password
 from token_server.cli.running import run
-from token_server.settings import Settings
+from token_server.settings import Settings, load_settings
 from token_server.store.engine import Engine
 from token_server.tokens.model import Account, Subject
 from token_server.tokens.ports import Audit
@@ -39,12 +39,13 @@ def add(name: Subject, profile: BinaryIO | None, *, generate: bool) -> None:
     document = read_profile(profile.read(LARGEST_PROFILE + 1)) if profile else "{}"
     password = chosen_password(name, generate=generate)
 
-    async def work(changes: AccountChanges) -> None:
-        password_hash = await Passwords().hash(password)
-        await changes.add(name, password_hash=password_hash, profile=document)
+    check_is_no_client(name, load_settings())
 
-    change_accounts(work)
-    _say(f"added {name}")
+    async def work(changes: AccountChanges) -> Subject:
+        password_hash = await Passwords().hash(password)
+        return await changes.add(name, password_hash=password_hash, profile=document)
+
+    _say(f"added {change_accounts(work)}")
     if generate:
         click.echo(password)
 
@@ -60,12 +61,11 @@ def passwd(name: Subject, *, generate: bool, keep_sessions: bool) -> None:
     """
     password = chosen_password(name, generate=generate)
 
-    async def work(changes: AccountChanges) -> None:
-        await changes.set_password(name, password_hash=await Passwords().hash(password))
+    async def work(changes: AccountChanges, found: Subject) -> None:
+        await changes.set_password(found, password_hash=await Passwords().hash(password))
 
-    sessions = change_and_count_sessions(name, work, end_sessions=not keep_sessions)
-    kept_or_ended = "kept" if keep_sessions else "ended"
-    _say(f"changed the password of {name}; {kept_or_ended} {counted(sessions, 'session')}")
+    done = change_account(name, work, end_sessions=not keep_sessions)
+    _say(f"changed the password of {done.name}; {_sessions(done, kept=keep_sessions)}")
     if generate:
         click.echo(password)
 
@@ -74,24 +74,24 @@ def passwd(name: Subject, *, generate: bool, keep_sessions: bool) -> None:
 @subject_argument
 def disable(name: Subject) -> None:
     """Refuse an account's log-ins and end all its sessions."""
-    sessions = change_and_count_sessions(name, lambda changes: changes.disable(name))
-    _say(f"disabled {name}; ended {counted(sessions, 'session')}")
+    done = change_account(name, AccountChanges.disable)
+    _say(f"disabled {done.name}; {_sessions(done)}")
 
 
 @command.command()
 @subject_argument
 def enable(name: Subject) -> None:
     """Let a disabled account log in again."""
-    change_accounts(lambda changes: changes.enable(name))
-    _say(f"enabled {name}")
+    done = change_account(name, AccountChanges.enable)
+    _say(f"enabled {done.name}")
 
 
 @command.command()
 @subject_argument
 def remove(name: Subject) -> None:
     """Forget an account and end all its sessions."""
-    sessions = change_and_count_sessions(name, lambda changes: changes.remove(name))
-    _say(f"removed {name}; ended {counted(sessions, 'session')}")
+    done = change_account(name, AccountChanges.remove)
+    _say(f"removed {done.name}; {_sessions(done)}")
 
 
 @command.command("list")
@@ -120,6 +120,10 @@ def _row(account: Account) -> dict[str, object]:
         "password_updated_at": written(account.password_updated_at),
         "profile": json.loads(account.profile),
     }
+
+
+def _sessions(done: Changed, *, kept: bool = False) -> str:
+    return f"{'kept' if kept else 'ended'} {counted(done.sessions, 'session')}"
 
 
 def _say(what: str) -> None:

@@ -5,7 +5,7 @@ lies elsewhere and is changed apart, in such an order that it never lacks an acc
 in; a name in it that has no account is passed over.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from token_server.store import names
@@ -66,6 +66,18 @@ class Accounts:
         listed = await self._engine.command("SMEMBERS", names.ACCOUNTS)
         return sorted(Subject(name.decode()) for name in listed)
 
+    async def set_forms(self, forms: Mapping[Subject, Subject]) -> None:
+        known = await self._engine.command("HKEYS", names.ACCOUNT_FORMS)
+        stale = [form for form in known if Subject(form.decode()) not in forms]
+        if stale:
+            await self._engine.command("HDEL", names.ACCOUNT_FORMS, *stale)
+        for form, name in forms.items():
+            await self._engine.command("HSET", names.ACCOUNT_FORMS, form, name)
+
+    async def find_by_form(self, form: Subject) -> Account | None:
+        name = await self._engine.command("HGET", names.ACCOUNT_FORMS, form)
+        return None if name is None else await self.find(Subject(name.decode()))
+
     async def set_password_hash(
         self, name: Subject, password_hash: str, *, replacing: str | None, at: datetime
     ) -> bool:
@@ -80,9 +92,9 @@ class Accounts:
 
     async def remove(self, name: Subject) -> bool:
         removed = await self._end_all(_REMOVE, name)
+        await self._engine.command("DEL", names.known_networks("account", name))
         # Also where there was none: the one before us may have died right here.
         await self._change(_INDEX, [names.ACCOUNTS], ["SREM", name])
-        await self._engine.command("DEL", names.known_networks("account", name))
         if await self.find(name):
             # Added again meanwhile, and this was its entry.
             await self._list(name)

@@ -12,6 +12,7 @@ from token_server.tokens.moments import to_micros, to_seconds
 from token_server.tokens.terms import REFRESH, Terms
 
 LONGEST_SUBJECT = 255
+_JOINERS = dict.fromkeys((0x200C, 0x200D))
 
 
 def refresh_claims(session: Session, ids: TokenIds) -> dict[str, object]:
@@ -69,8 +70,15 @@ def access_claims(
 
 
 def is_subject(text: str) -> bool:
-    """Whether this can be a subject: printable, 1 to 255 characters, no space at either end."""
-    return 0 < len(text) <= LONGEST_SUBJECT and text.isprintable() and text == text.strip()
+    """Whether this can be a subject: printable, 1 to 255 characters, no space at either end.
+
+    U+200C and U+200D are allowed, because words of some scripts need them (RFC 5892, CONTEXTJ).
+    """
+    if not 0 < len(text) <= LONGEST_SUBJECT or text != text.strip():
+        return False
+    return text.isprintable() or (
+        (visible := text.translate(_JOINERS)) != text and (bool(visible) and visible.isprintable())
+    )
 
 
 def _as_documented(token: AccessToken, issuer: str) -> dict[str, object]:

@@ -203,6 +203,11 @@ class AccountStore(Protocol):
     async def names(self) -> list[Subject]:
         """Of all accounts, in order; maybe of one that was just removed."""
 
+    async def set_forms(self, forms: Mapping[Subject, Subject]) -> None:
+        """Replace what `find_by_form` knows: names of accounts by the form they compare in."""
+
+    async def find_by_form(self, form: Subject) -> Account | None: ...
+
     async def set_password_hash(
         self, name: Subject, password_hash: str, *, replacing: str | None, at: datetime
     ) -> bool:
