@@ -45,20 +45,31 @@ async def beside(*work: Coroutine[None, None, NoReturn]) -> AsyncIterator[None]:
         raise faults.exceptions[0] from None
 
 
+_woken_by_sighup: list[Callable[[], None]] = []
+
+
 @contextmanager
 def on_sighup(*wake: Callable[[], None]) -> Iterator[None]:
-    def wake_all() -> None:
-        for each in wake:
-            each()
-
-    loop = asyncio.get_running_loop()
+    """Call them on each SIGHUP, after those of a block around this one."""
     before = signal.getsignal(signal.SIGHUP)
-    loop.add_signal_handler(signal.SIGHUP, wake_all)
+    is_first = not _woken_by_sighup
+    _woken_by_sighup.extend(wake)
+    loop = asyncio.get_running_loop()
+    if is_first:
+        loop.add_signal_handler(signal.SIGHUP, _wake_all)
     try:
         yield
     finally:
-        # Without a handler, for a moment, the signal would end the process.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-        loop.remove_signal_handler(signal.SIGHUP)
-        signal.signal(signal.SIGHUP, before)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for each in wake:
+            _woken_by_sighup.remove(each)
+        if is_first:
+            # Without a handler, for a moment, the signal would end the process.
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+            loop.remove_signal_handler(signal.SIGHUP)
+            signal.signal(signal.SIGHUP, before)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _wake_all() -> None:
+    for each in _woken_by_sighup:
+        each()

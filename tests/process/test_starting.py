@@ -98,6 +98,7 @@ def test_tls_files_that_cannot_be_used_are_noticed_before_any_worker_starts(
     start: Start, tmp_path: Path
 ) -> None:
     (tmp_path / "tls.pem").write_text("no certificate")
+    (tmp_path / "tls.pem").chmod(0o600)
     files = {"TLS_CERT_FILE": str(tmp_path / "tls.pem"), "TLS_KEY_FILE": str(tmp_path / "tls.pem")}
     error, hint = how_it_failed(start(files)).splitlines()
     assert error.startswith("error: the TLS files cannot be used: ")

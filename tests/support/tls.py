@@ -38,6 +38,7 @@ def tls_files(
     (folder / "key.pem").write_bytes(
         key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption or NoEncryption())
     )
+    (folder / "key.pem").chmod(0o600)
     return {
         "TLS_CERT_FILE": str(folder / "cert.pem"),
         "TLS_KEY_FILE": str(folder / "key.pem"),

@@ -9,6 +9,7 @@ from token_server.accounts.clients.file import load_clients
 from token_server.app.warnings import warnings_of
 from token_server.cli.arguments import Noun
 from token_server.cli.messages import warn
+from token_server.process.tls import tls_of
 from token_server.settings import Effective, effective_settings, load_settings
 from token_server.system import system_clock
 
@@ -27,10 +28,11 @@ def command() -> None:
 def check() -> None:
     """Print everything that is wrong with the settings, or that they are good.
 
-    The clients file is checked, too. Warnings are printed on stderr.
+    The clients file and the TLS files are checked, too. Warnings are printed on stderr.
     """
     settings = load_settings()
     load_clients(settings.clients_file, settings.policy())
+    tls_of(settings)
     for each in warnings_of(settings, now=system_clock()):
         warn(each)
     click.echo("settings are good")

@@ -23,6 +23,9 @@ KEEP_ALIVE_SECONDS = 65
 # A client that keeps an idle connection in a pool answers no farewell.
 FAREWELL_SECONDS = 1.0
 
+# RFC 6797 §6.1. Browsers then speak nothing but TLS to this host for a year.
+HSTS = ((b"strict-transport-security", b"max-age=31536000"),)
+
 
 class HttpServer(uvicorn.Server):
     def __init__(  # noqa: PLR0913 - each by its name
@@ -46,7 +49,10 @@ class HttpServer(uvicorn.Server):
                 server_header=False,
                 access_log=False,
                 # Part of heads that are made once, like the date (web/answering.py).
-                headers=[(name.decode(), value.decode()) for name, value in EVERY_ANSWER],
+                headers=[
+                    (name.decode(), value.decode())
+                    for name, value in (*EVERY_ANSWER, *(HSTS if tls else ()))
+                ],
                 log_config=None,
                 workers=1,
                 # What one request says of itself is no matter to the next on its connection.
@@ -74,6 +80,10 @@ class HttpServer(uvicorn.Server):
         for each in self._acceptors:
             await each.close()
         await super().shutdown(sockets)
+
+    def use_tls(self, context: SSLContext) -> None:
+        """Use it for the connections that come from now on."""
+        self._tls = context
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

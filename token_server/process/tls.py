@@ -1,18 +1,37 @@
-"""TLS from the two files that the settings name."""
+"""TLS from the two files that the settings name, also from those that replace them later."""
 
+import asyncio
 import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import NoReturn
 
+import structlog
+
+from token_server.alarm import Alarm
 from token_server.problems import Problem
+from token_server.rounds import Rounds, beside, on_sighup
+from token_server.secret_files import check_secret
 from token_server.settings import Settings
+
+CHECK_INTERVAL = timedelta(seconds=5)
+
+log = structlog.get_logger(__name__)
+
+_State = tuple[tuple[int, ...], ...]
+"""What tells one pair of files from the next."""
 
 
 def tls_of(settings: Settings) -> ssl.SSLContext | None:
-    """None: plain HTTP is asked for. Raises: Problem."""
-    if settings.tls_cert_file is None:
+    """Return None if TLS is not set. Raises: Problem."""
+    if settings.tls_cert_file is None or settings.tls_key_file is None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
+        check_secret(settings.tls_key_file, settings.tls_key_file.stat())
         # Without a password to offer, OpenSSL would ask the terminal for one.
         context.load_cert_chain(settings.tls_cert_file, settings.tls_key_file, password="")
     except OSError as fault:
@@ -22,6 +41,70 @@ def tls_of(settings: Settings) -> ssl.SSLContext | None:
             "that fit together, the key without a passphrase",
         ) from fault
     return context
+
+
+class TlsReload:
+    """Hands on a new context when the files change. A pair that is wrong changes nothing."""
+
+    def __init__(self, settings: Settings, use: Callable[[ssl.SSLContext], None]) -> None:
+        self._settings = settings
+        self._use = use
+        self._rounds = Rounds(CHECK_INTERVAL)
+        self._alarm = Alarm(
+            trouble="the TLS files cannot be used; the old certificate stays in use",
+            over="the TLS files are good again",
+        )
+        self._state = self._look()
+
+    def wake(self) -> None:
+        self._rounds.wake()
+
+    async def follow(self) -> NoReturn:
+        """Look at the files again and again, and at once after `wake`."""
+        while True:
+            await self._rounds.next()
+            state = await asyncio.to_thread(self._look)
+            if state != self._state:
+                self._state = state
+                await self._load()
+
+    async def _load(self) -> None:
+        try:
+            context = await asyncio.to_thread(tls_of, self._settings)
+        except Problem as problem:
+            # If one file was replaced before the other, the next look finds another change.
+            self._alarm.tell([problem])
+            return
+        self._alarm.tell([])
+        if context is not None:
+            self._use(context)
+            log.info("the TLS certificate was loaded again")
+
+    def _look(self) -> _State:
+        return tuple(map(_state_of, (self._settings.tls_cert_file, self._settings.tls_key_file)))
+
+
+@asynccontextmanager
+async def tls_followed(
+    settings: Settings, use: Callable[[ssl.SSLContext], None]
+) -> AsyncIterator[None]:
+    """Follow the files, also on SIGHUP, if the settings name any."""
+    if settings.tls_cert_file is None:
+        yield
+        return
+    reload = TlsReload(settings, use)
+    async with beside(reload.follow()):
+        with on_sighup(reload.wake):
+            yield
+
+
+def _state_of(path: Path | None) -> tuple[int, ...]:
+    """Of the file that a link leads to: Kubernetes swaps links."""
+    try:
+        found = (path or Path()).stat()
+    except OSError:
+        return ()
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def _why(fault: OSError) -> str:

@@ -23,7 +23,7 @@ from token_server.process.http_server import HttpServer
 from token_server.process.signals import ignore_signals
 from token_server.process.standard_streams import bound_standard_streams
 from token_server.process.tally import Tally
-from token_server.process.tls import tls_of
+from token_server.process.tls import tls_followed, tls_of
 from token_server.settings import Settings
 from token_server.web.forwarded import TrustedProxies
 
@@ -77,7 +77,8 @@ async def work(handover: Handover) -> None:
             trusted_proxies=TrustedProxies(handover.settings.trusted_proxies),
             on_listening=on_listening,
         )
-        await server.serve([socket.socket(fileno=handover.listener)])
+        async with tls_followed(handover.settings, server.use_tls):
+            await server.serve([socket.socket(fileno=handover.listener)])
 
 
 def report_of(fault: Exception) -> Report:

@@ -1,13 +1,12 @@
 """Files of the keys directory: written so that they survive a crash, read only if well guarded."""
 
 import os
-import stat
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from token_server.problems import Problem
+from token_server.secret_files import check_mode, check_secret
 
 
 def create(path: Path, data: bytes) -> None:
@@ -44,28 +43,17 @@ def sync(folder: Path) -> None:
 
 def read(path: Path) -> bytes:
     """Raises: Problem, where others may write it; OSError."""
-    return _read(path, lambda _: 0o022)
+    return _read(path, partial(check_mode, refused=0o022))
 
 
 def read_secret(path: Path) -> bytes:
     """Raises: Problem, where others may read or write it; OSError."""
-    return _read(path, _refused_of_a_secret)
+    return _read(path, check_secret)
 
 
-def _refused_of_a_secret(found: os.stat_result) -> int:
-    # Kubernetes mounts a secret as root's and lets the pod's group read it (fsGroup); systemd's
-    # credentials have an access list, which shows as a group that may read. Only root put us,
-    # and whoever else is in that group, there. Anybody else's file is its owner's alone.
-    ours = {0, os.getegid(), *os.getgroups()}
-    return 0o037 if found.st_uid == 0 and found.st_gid in ours else 0o077
-
-
-def _read(path: Path, refused: Callable[[os.stat_result], int]) -> bytes:
+def _read(path: Path, check: Callable[[Path, os.stat_result], None]) -> bytes:
     with path.open("rb") as file:
-        found = os.fstat(file.fileno())
-        mode = stat.S_IMODE(found.st_mode)
-        if mode & refused(found):
-            raise Problem(f"{path} is open to others (mode {mode:04o})", hint=f"chmod 600 {path}")
+        check(path, os.fstat(file.fileno()))
         return file.read()
 
 
