@@ -1,5 +1,6 @@
 """What each refusal is on the wire: every type has a row in each dialect."""
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import get_args
@@ -32,6 +33,13 @@ KINDS = {
     **{name: set(table) for name, table in TABLES.items()},
     "json": set(json_body.REFUSALS),
     "header": set(request_header.REFUSALS),
+}
+MEMBERS = {
+    "camel": "type title status detail instance errorCode message error error_description traceId",
+    "rfc6749": "error error_description errorCode message title detail status",
+    "exchange": "error error_description errorCode message title detail status",
+    "json": "message",
+    "header": "type title status code detail instance timestamp traceId",
 }
 ARGUMENTS: dict[type[Refusal], tuple[object, ...]] = {
     refusals.RequestMalformed: ("A member is given twice.",),
@@ -67,6 +75,26 @@ def test_every_refusal_has_a_row(kind: type[Refusal], name: str) -> None:
 def test_no_dialect_is_left_out() -> None:
     """Each that the settings know has its table here, the form dialect one for each spelling."""
     assert set(KINDS) == set(REFUSE) == {*TABLES, *get_args(Dialect)} - {"form"}
+
+
+@pytest.mark.parametrize("name", REFUSE)
+@pytest.mark.parametrize("kind", ALL)
+def test_every_refusal_has_the_members_of_its_dialect_in_order(
+    kind: type[Refusal], name: str
+) -> None:
+    """Clients of each dialect read them by name; an id that the log does not have is left out."""
+    for trace_id in ("a-trace-id", None):
+        refusal = kind(*ARGUMENTS.get(kind, ()))
+        answer = REFUSE[name](refusal, at=Occurrence("/v1", trace_id))
+        body = json.loads(bytes(answer.body))
+        expected = MEMBERS[name].split()
+        if trace_id is None or name not in ("camel", "header"):
+            expected = [member for member in expected if member != "traceId"]
+        if kind is refusals.MembersRefused and name == "json":
+            expected.append("errors")
+        assert list(body) == expected
+        assert body.get("instance", "/v1") == "/v1"
+        assert body.get("traceId") == (trace_id if "traceId" in MEMBERS[name] else None)
 
 
 @pytest.mark.parametrize("name", REFUSE)
