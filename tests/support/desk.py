@@ -18,6 +18,7 @@ from redis.asyncio import Redis
 from support.moments import MovableClock
 from token_server.accounts.clients.desk import ClientDesk
 from token_server.accounts.clients.file import read_clients
+from token_server.accounts.clients.live import LiveClients
 from token_server.accounts.clients.registered import Registered
 from token_server.accounts.clients.secret_guesses import SecretGuesses
 from token_server.problems import Problem
@@ -181,8 +182,7 @@ async def open_desk(redis: Redis, folder: Path, *, toml: str = FILE) -> Desk:
     engine = Engine(redis, waits_for_fsync=False)
     memory = StoreMemory(engine, await load_secret(engine))
     desk = ClientDesk.open(
-        path,
-        DEFAULTS,
+        LiveClients(path, DEFAULTS),
         issuer=ISSUER,
         token_endpoint=ISSUER + TOKEN_PATH,
         single_use=UsedOnce(engine, memory),

@@ -7,7 +7,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from support.client_desk import BILLING, client
+from support.client_desk import BILLING, READER, client
 from support.keys import GRACE, private_key, private_keys, public_key
 from support.moments import MovableClock
 from support.operators import parts
@@ -58,6 +58,8 @@ class RuleBook:
     clock: MovableClock
     redis: Redis
     audit_lines: StringIO
+    registered: dict[str, Client]
+    """As the clients file has them now."""
 
     async def issue(self, **asked: Any) -> TokenPair:  # noqa: ANN401 - as the rules
         return await self.rules.issue(ALICE, of_account=False, **asked)
@@ -88,6 +90,9 @@ async def open_rule_book(redis: Redis) -> RuleBook:
         grace_period=GRACE,
         propagation_period=HOUR,
     )
+    registered: dict[str, Client] = {
+        each.client_id: each for each in (BILLING, READER, PORTAL, WATCHER)
+    }
     rules = TokenRules(
         store=await sessions_on(redis),
         signer=keys,
@@ -99,8 +104,9 @@ async def open_rule_book(redis: Redis) -> RuleBook:
         audit=AuditLog(lines, clock=clock),
         policy=POLICY,
         issuer=ISSUER,
+        find_client=registered.get,
     )
-    return RuleBook(rules, keys, clock, redis, lines)
+    return RuleBook(rules, keys, clock, redis, lines, registered)
 
 
 def short(case: object) -> str:

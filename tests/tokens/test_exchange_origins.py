@@ -56,6 +56,7 @@ async def test_a_token_is_exchanged_by_its_client_its_audience_and_those_listed(
     for who in (PORTAL, may("portal"), may(INVOICES), may("x", INVOICES)):
         await book.rules.exchange(who, mine.access_token, NOTHING)
     for_me = await book.issue(client=wide, asked=Asked(resources=(NAMED.client_id, PROFILE)))
+    book.registered[NAMED.client_id] = NAMED
     await book.rules.exchange(NAMED, for_me.access_token, Asked(resources=(PROFILE,)))
 
 

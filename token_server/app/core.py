@@ -19,6 +19,7 @@ from token_server.system import RandomIds
 from token_server.tokens.identity import TokenIds
 from token_server.tokens.ports import Audit, Clock
 from token_server.tokens.rules import TokenRules
+from token_server.tokens.steps import FindClient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,14 +33,26 @@ class Core:
     accounts: Accounts
 
 
-async def open_core_alone(settings: Settings, engine: Engine, audit: Audit, clock: Clock) -> Core:
-    """For a command, which no server has briefed. Raises: Problem, StoreUnavailable."""
+async def open_core_alone(
+    settings: Settings,
+    engine: Engine,
+    audit: Audit,
+    clock: Clock,
+    *,
+    find_client: FindClient = lambda _: None,
+) -> Core:
+    """For a command, which no server has briefed. Raises: Problem, StoreUnavailable.
+
+    A command that judges tokens gives the registered clients.
+    """
     # A store with a secret is one that was in use, and that comes after its keys.
     keys = keys_keeper(settings)
     await asyncio.to_thread(keys.load)
     briefing = Briefing(secret=await find_secret(engine), waits_for_fsync=engine.waits_for_fsync)
     times = key_times(settings, [settings.policy()])
-    return await open_core(settings, engine, briefing, audit, clock, times=times, keys=keys)
+    return await open_core(
+        settings, engine, briefing, audit, clock, times=times, keys=keys, find_client=find_client
+    )
 
 
 async def open_core(  # noqa: PLR0913 - each by its name
@@ -51,11 +64,11 @@ async def open_core(  # noqa: PLR0913 - each by its name
     *,
     times: KeyTimes,
     keys: KeysKeeper,
+    find_client: FindClient,
 ) -> Core:
     """Raises: Problem."""
     memory, token_ids = _memory(engine, met), TokenIds(met.secret)
-    policy = settings.policy()
-    key_expiries = key_expiries_on(engine, settings)
+    policy, key_expiries = settings.policy(), key_expiries_on(engine, settings)
     reload = await KeysetReload.open(
         KeysetReader(keys, times),
         KeyRecords(expiries=key_expiries, histories=StoredKeysetHistory(engine)),
@@ -73,6 +86,7 @@ async def open_core(  # noqa: PLR0913 - each by its name
         audit=audit,
         policy=policy,
         issuer=settings.issuer,
+        find_client=find_client,
     )
     return Core(
         tokens=tokens,

@@ -8,6 +8,7 @@ import structlog
 from starlette.types import ASGIApp
 
 from token_server.accounts.clients.desk import ClientDesk
+from token_server.accounts.clients.live import LiveClients
 from token_server.accounts.log_in import PasswordLogIn
 from token_server.accounts.passwords import Passwords
 from token_server.accounts.profile import AccountProfiles
@@ -37,16 +38,18 @@ async def open_app(
     audit, met = AuditLog(sys.stdout, clock=clock), Briefing.from_bytes(briefing)
     async with connect(settings.store_url.get_secret_value()) as client:
         engine = Engine(client, waits_for_fsync=met.waits_for_fsync)
-        times = key_times(settings, policies(settings))
-        keys = keys_keeper(settings, met)
-        core = await open_core(settings, engine, met, audit, clock, times=times, keys=keys)
+        times, keys = key_times(settings, policies(settings)), keys_keeper(settings, met)
+        registry = LiveClients(settings.clients_file, settings.policy())
+        core = await open_core(
+            settings, engine, met, audit, clock, times=times, keys=keys, find_client=registry.find
+        )
         verifiers = Verifiers(engine)
-        clients = _clients(settings, engine, core, clock)
+        clients = _clients(settings, registry, engine, core, clock)
         app = build_app(
             Doors(
                 tokens=core.tokens,
                 log_in=_log_in(settings, engine, core, audit, clock),
-                clients=clients.registry,
+                clients=registry,
                 authentication=clients.authentication,
                 assertions=clients.assertions,
                 issuer=settings.issuer,
@@ -63,9 +66,9 @@ async def open_app(
             )
         )
         tidying = core.reload.keep_tidy(keys_tidier(settings, keys, times, clock, audit))
-        following = (core.reload.follow(), tidying, clients.registry.run(), core.watch.follow())
+        following = (core.reload.follow(), tidying, registry.run(), core.watch.follow())
         async with beside(*following, verifiers.keep_writing(clock)):
-            with on_sighup(core.reload.wake, clients.registry.wake, core.watch.wake):
+            with on_sighup(core.reload.wake, registry.wake, core.watch.wake):
                 _tell_how_it_signs(settings)
                 yield app
 
@@ -91,11 +94,11 @@ def _log_in(
     )
 
 
-def _clients(settings: Settings, engine: Engine, core: Core, clock: Clock) -> ClientDesk:
-    """Raises: Problem."""
+def _clients(
+    settings: Settings, registry: LiveClients, engine: Engine, core: Core, clock: Clock
+) -> ClientDesk:
     return ClientDesk.open(
-        settings.clients_file,
-        settings.policy(),
+        registry,
         issuer=settings.issuer,
         token_endpoint=f"{settings.issuer}/api/oauth2/token",
         single_use=UsedOnce(engine, core.memory),

@@ -19,7 +19,7 @@ from token_server.tokens.explanation import Explanation
 from token_server.tokens.model import EndReason, Session
 from token_server.tokens.outcomes import Ended, Handed, Outcome, Reused, Showing
 from token_server.tokens.ports import Audit
-from token_server.tokens.refusals import SessionEnded
+from token_server.tokens.refusals import ClientGone, SessionEnded
 
 _SID_LENGTH = 22
 _LONGEST = 16_384
@@ -47,13 +47,13 @@ def explain() -> None:
         sessions = SessionList(engine)
         if len(text) == _SID_LENGTH:
             return list(_of_session(await sessions.find(text)))
-        core = await open_core_alone(settings, engine, audit, system_clock)
         found = load_clients(settings.clients_file, settings.policy()).clients
 
         def client_of(client_id: str) -> Client | None:
             return found[client_id].client if client_id in found else None
 
-        told = await core.tokens.explain(text, find_client=client_of)
+        core = await open_core_alone(settings, engine, audit, system_clock, find_client=client_of)
+        told = await core.tokens.explain(text)
         known = await sessions.find(told.claimed_sid) if told.claimed_sid else None
         return [*_of_token(told), *(_of_session(known) if told.claimed_sid else [])]
 
@@ -66,8 +66,11 @@ def _of_token(told: Explanation) -> Iterator[str]:
         yield f"no token of ours: {told.refusal.reason if told.refusal else ''}"
         return
     yield f"{'refresh' if told.is_refresh_token else 'access'} token, signed by key {told.kid}"
-    if told.client_is_gone:
-        yield "if it were shown: refused, because its client is not registered any more"
+    if told.client_is_gone or isinstance(told.refusal, ClientGone):
+        yield (
+            "if it were shown: refused, because its client is not registered any more, or no "
+            "longer authenticates"
+        )
     elif told.refusal:
         because = f" ({told.refusal.because})" if isinstance(told.refusal, SessionEnded) else ""
         yield f"if it were shown: refused, {told.refusal.reason}{because}"

@@ -19,7 +19,7 @@ from token_server.tokens.moments import from_micros, micros_in
 # As scripts/record.lua packs them.
 _NUMBERS = Struct("<iiIBqqqqq")
 _POLICY = Struct("<qqqqqq")
-_SHORT_TERM, _REUSABLE = 1, 2
+_SHORT_TERM, _REUSABLE, _CONFIDENTIAL = 1, 2, 4
 _POLICIES = 1024
 
 
@@ -46,11 +46,13 @@ def read(subject: Subject, sid: SessionId, values: Sequence[bytes | None]) -> Se
         client_id=None if client is None else ClientId(client.decode()),
         scope=None if scope is None else scope.decode(),
         reusable=bool(flags & _REUSABLE),
+        confidential=bool(flags & _CONFIDENTIAL),
     )
 
 
 def flags(new: NewSession) -> int:
-    return _SHORT_TERM * new.short_term + _REUSABLE * new.reusable
+    confidential = _CONFIDENTIAL * new.confidential
+    return _SHORT_TERM * new.short_term + _REUSABLE * new.reusable + confidential
 
 
 @lru_cache(_POLICIES)

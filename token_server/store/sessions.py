@@ -225,5 +225,5 @@ def _refresh_arguments(
 ) -> list[Argument]:
     return [
         *(token.generation, to_micros(now), attempt, kid, records.packed(terms.policy)),
-        *(terms.client_id or "", " ".join(terms.scope), terms.on_reuse),
+        *(terms.client_id or "", " ".join(terms.scope), terms.on_reuse, int(terms.is_public)),
     ]

@@ -1,11 +1,10 @@
 """What an operator may learn of a token that somebody complains of; changes nothing."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
-from token_server.tokens.clients import Client
-from token_server.tokens.inspection import InspectionRules, why_dead
-from token_server.tokens.model import AccessToken, Kid, RefreshToken
+from token_server.tokens.inspection import InspectionRules, is_gone, why_dead
+from token_server.tokens.model import AccessToken, Kid, RefreshToken, Session
 from token_server.tokens.outcomes import Known, Showing
 from token_server.tokens.reading import claimed_sid, is_refresh_token
 from token_server.tokens.refusals import ClockBehind, Refusal, TokenRefused
@@ -24,15 +23,13 @@ class Explanation:
     """Why it is good for nothing."""
     known: Known | None = None
     client_is_gone: bool = False
-    """Its session's client is registered no longer."""
+    """Its session's client is registered no longer, or was confidential and is public now."""
     showing: Showing | None = None
     """What a refresh with it would lead to, if its client asked."""
 
 
 class ExplanationRules(InspectionRules):
-    async def explain(
-        self, unverified_token: str, *, find_client: Callable[[str], Client | None]
-    ) -> Explanation:
+    async def explain(self, unverified_token: str) -> Explanation:
         """Raises: TemporarilyUnavailable."""
         now = self._clock()
         try:
@@ -53,19 +50,28 @@ class ExplanationRules(InspectionRules):
         known = await self._known_of(token)
         showing, client_is_gone = None, False
         if isinstance(token, RefreshToken):
-            client_id = known.session.client_id if known.session else None
-            client = find_client(client_id) if client_id else None
-            client_is_gone = client_id is not None and client is None
-            if not client_is_gone:
-                terms = self._refresh_terms(client)
-                showing = await self._store.foresee(token, terms=terms, now=now)
+            showing = await self._outlook(token, known.session, now)
+            client_is_gone = showing is None
         return Explanation(
             is_refresh_token=is_refresh,
             kid=unverified.kid,
             claimed_sid=sid,
             token=token,
-            refusal=None if isinstance(token, RefreshToken) else why_dead(token, known),
+            refusal=None
+            if isinstance(token, RefreshToken)
+            else why_dead(token, known, self._find_client),
             known=known,
             client_is_gone=client_is_gone,
             showing=showing,
         )
+
+    async def _outlook(
+        self, token: RefreshToken, session: Session | None, now: datetime
+    ) -> Showing | None:
+        """Return what a refresh would lead to; None if the session's client is gone."""
+        client_id = session.client_id if session else None
+        was_confidential = session is not None and session.confidential
+        if is_gone(client_id, self._find_client, was_confidential=was_confidential):
+            return None
+        client = self._find_client(client_id) if client_id else None
+        return await self._store.foresee(token, terms=self._refresh_terms(client), now=now)

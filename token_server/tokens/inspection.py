@@ -7,6 +7,7 @@ from token_server.tokens.claims import access_claims
 from token_server.tokens.clients import Client
 from token_server.tokens.model import (
     AccessToken,
+    ClientId,
     EndReason,
     RefreshToken,
     Session,
@@ -18,12 +19,13 @@ from token_server.tokens.outcomes import Done, Known
 from token_server.tokens.ports import Fact
 from token_server.tokens.reading import is_refresh_token, read_access_token, read_refresh_token
 from token_server.tokens.refusals import (
+    ClientGone,
     SessionEnded,
     SessionUnknown,
     TokenRefused,
     TokenRevoked,
 )
-from token_server.tokens.steps import Steps, concerning, ids_of_access_token
+from token_server.tokens.steps import FindClient, Steps, concerning, ids_of_access_token
 from token_server.tokens.terms import REFRESH, scope_within
 
 _MEMBERS = (
@@ -93,9 +95,9 @@ class InspectionRules(Steps):
         return signed
 
     async def check_live(self, token: AccessToken) -> None:
-        """Raises: SessionUnknown, SessionEnded, TokenRevoked, TemporarilyUnavailable."""
+        """Raises: TokenRefused, TemporarilyUnavailable."""
         known = await self._known_of(token)
-        if refusal := why_dead(token, known):
+        if refusal := why_dead(token, known, self._find_client):
             raise refusal
 
     async def _known_of(self, token: RefreshToken | AccessToken) -> Known:
@@ -175,8 +177,8 @@ class InspectionRules(Steps):
         return token
 
 
-def why_dead(token: AccessToken, known: Known) -> TokenRefused | None:
-    """Why what the store knows makes a genuine access token good for nothing."""
+def why_dead(token: AccessToken, known: Known, find_client: FindClient) -> TokenRefused | None:
+    """Why store and clients file make a genuine access token good for nothing."""
     ids = ids_of_access_token(token)
     if known.revoked:
         return TokenRevoked().about(**ids)
@@ -184,7 +186,30 @@ def why_dead(token: AccessToken, known: Known) -> TokenRefused | None:
         return SessionEnded(known.ended).about(because=known.ended, **ids)
     if token.sid is not None and known.session is None:
         return SessionUnknown().about(**ids)
+    if _is_client_gone(token, known.session, find_client):
+        return ClientGone().about(**ids)
     return None
+
+
+def is_gone(
+    client_id: ClientId | None, find_client: FindClient, *, was_confidential: bool
+) -> bool:
+    """Return whether a client is not registered any more, or was confidential and is public."""
+    if client_id is None:
+        return False
+    client = find_client(client_id)
+    return client is None or (client.is_public and was_confidential)
+
+
+def _is_client_gone(token: AccessToken, session: Session | None, find_client: FindClient) -> bool:
+    of_session = session is not None and session.client_id == token.client_id
+    # Only a client that authenticates gets tokens of its own, or exchanges them.
+    was_confidential = not of_session or bool(token.origins)
+    if session is not None:
+        was_confidential = was_confidential or session.confidential
+        if is_gone(session.client_id, find_client, was_confidential=session.confidential):
+            return True
+    return is_gone(token.client_id, find_client, was_confidential=was_confidential)
 
 
 def _is_current(token: RefreshToken, session: Session, now: datetime) -> bool:

@@ -74,6 +74,8 @@ class Session(Struct, frozen=True, kw_only=True):
     """Whether a refresh hands back the refresh token that was shown."""
     scope: str | None = None
     """The most that its access tokens may say."""
+    confidential: bool = False
+    """Whether its client authenticated when it began (RFC 6749 §2.1)."""
 
 
 class NewSession(Struct, frozen=True, kw_only=True):
@@ -87,6 +89,7 @@ class NewSession(Struct, frozen=True, kw_only=True):
     client_id: ClientId | None = None
     reusable: bool = False
     scope: str | None = None
+    confidential: bool = False
 
 
 class EndReason(StrEnum):

@@ -113,6 +113,8 @@ class RefreshTerms:
     scope: tuple[str, ...] = ()
     """What is asked for."""
     on_reuse: OnReuse = OnReuse.END
+    is_public: bool = False
+    """Whether the client did not authenticate."""
 
 
 class SessionStore(Protocol):

@@ -16,6 +16,7 @@
     ├── TokenRefused                the token is no good; a caller never learns why
     │   ├── TokenMissing  TokenMalformed  TokenForged  KeyUnknown  TokenMisplaced  TokenNotYetValid
     │   ├── SessionUnknown  SessionEnded  TokenReused  TokenSpent  TokenRevoked
+    │   ├── ClientGone                it is registered no longer, or public now
     │   ├── ExchangeRefused           it is not for the client that exchanges it
     │   ├── AssertionRefused          another issuer's, as a grant
     │   └── TokenExpired              the one difference a caller is told
@@ -188,6 +189,12 @@ class TokenRevoked(TokenRefused):
     """An access token that was revoked alone (RFC 7009); its session may go on."""
 
     reason = "token_revoked"
+
+
+class ClientGone(TokenRefused):
+    """Its client is not registered any more, or was confidential and is public now."""
+
+    reason = "client_gone"
 
 
 class ExchangeRefused(TokenRefused):

@@ -99,6 +99,7 @@ class SessionRules(Steps):
             client_id=client.client_id if client else None,
             reusable=reusable,
             scope=scope,
+            confidential=client is not None and not client.is_public,
         )
         begun = await self._store.begin(
             new, policy=policy, attempt=self._ids.attempt(), of_account=of_account

@@ -1,6 +1,6 @@
 """What the rules stand on, and the steps that more than one of them takes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from token_server.tokens.claims import access_claims
@@ -28,6 +28,9 @@ from token_server.tokens.ports import (
 from token_server.tokens.reading import read_access_token
 from token_server.tokens.refusals import KeysetAstray, KeyUnknown, TemporarilyUnavailable
 
+FindClient = Callable[[str], Client | None]
+"""The registered client of an id, as the clients file has it now."""
+
 
 class Steps:
     def __init__(  # noqa: PLR0913 - the ports, each by its name
@@ -43,6 +46,7 @@ class Steps:
         audit: Audit,
         policy: Policy,
         issuer: str,
+        find_client: FindClient,
     ) -> None:
         self._store = store
         self._signer = signer
@@ -55,6 +59,7 @@ class Steps:
         self._policy = policy
         self._terms_of_nobody = RefreshTerms(policy=policy)
         self._issuer = issuer
+        self._find_client = find_client
 
     def _policy_for(self, client: Client | None) -> Policy:
         return client.policy if client else self._policy
@@ -67,6 +72,7 @@ class Steps:
             client_id=client.client_id,
             scope=names,
             on_reuse=client.on_reuse,
+            is_public=client.is_public,
         )
 
     async def _unpacked(self, unverified_token: str) -> UnverifiedToken:

@@ -1,7 +1,6 @@
 """Everything about registered clients that one server needs, put together."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 from token_server.accounts.clients.assertions import AssertionCheck
@@ -11,7 +10,6 @@ from token_server.accounts.clients.issuers import TrustedAssertions
 from token_server.accounts.clients.jwks_uri import RemoteKeys
 from token_server.accounts.clients.live import LiveClients
 from token_server.accounts.clients.secret_guesses import SecretGuesses
-from token_server.tokens.model import Policy
 from token_server.tokens.ports import Clock, SingleUse
 
 
@@ -24,8 +22,7 @@ class ClientDesk:
     @classmethod
     def open(  # noqa: PLR0913 - each by its name
         cls,
-        path: Path | None,
-        defaults: Policy,
+        registry: LiveClients,
         *,
         issuer: str,
         token_endpoint: str,
@@ -33,8 +30,6 @@ class ClientDesk:
         guesses: SecretGuesses,
         clock: Clock,
     ) -> Self:
-        """Raises: Problem."""
-        registry = LiveClients(path, defaults)
         check = AssertionCheck(RemoteKeys(JwksFetcher()), single_use)
         us = {"issuer": issuer, "token_endpoint": token_endpoint}
         return cls(

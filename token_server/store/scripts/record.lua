@@ -1,6 +1,7 @@
 -- A session's record. A million of them are kept, so what is a number lies in one field:
 --   p  g generation, b base, n how often all sessions of its subject had been ended when it began,
---      flags (1: short-term, 2: its refresh token is reusable); then in whole microseconds
+--      flags (1: short-term, 2: its refresh token is reusable, 4: its client authenticated when
+--      it began); then in whole microseconds
 --      o when it began; of the current pair: i issued, a access token expires, r refresh token
 --      expires; x when the token of generation b expires; those before it have expired by then
 --   k  kid of the current pair     t  attempt that last changed it
@@ -33,7 +34,9 @@ end
 
 local function is_short_term(record) return record.flags % 2 == 1 end
 
-local function is_reusable(record) return record.flags >= 2 end
+local function is_reusable(record) return record.flags % 4 >= 2 end
+
+local function is_confidential(record) return record.flags >= 4 end
 
 -- How often all sessions of the subject have been ended: subject.lua counts it.
 local function ends_of(subject)

@@ -4,7 +4,8 @@
 -- that was shown to get it. A genuine refresh token of generation `shown` leads to
 --
 --   unknown          no such session
---   misplaced        it is another client's, or a client's while none asks
+--   misplaced        it is another client's, or a client's while none asks, or its client was
+--                    confidential when it began and is public now
 --   ended            it has ended: by itself, or with all of its subject's, or it grew too old
 --   as before        this very attempt has been here: our own retry after a lost reply
 --   expired          it has, for all that the record says, whatever the token itself says: a
@@ -32,8 +33,8 @@
 --
 -- KEYS: session, subject record
 -- ARGV: shown, now (when the request arrived), attempt, kid, policy, client, scope asked for (''
---   where there is none), on reuse ('end', 'refuse'), '1' to say what it would lead to, and change
---   nothing
+--   where there is none), on reuse ('end', 'refuse'), '1' if the client is public, '1' to say what it
+--   would lead to, and change nothing
 
 -- Nobody waits for the store longer than this.
 local OVERTAKEN = 2 * 1000 * 1000
@@ -49,10 +50,11 @@ local function widens(asked, granted)
   return false
 end
 
-local only_says = ARGV[9] == '1'
+local only_says = ARGV[10] == '1'
 local record = read(KEYS[1])
 if not record.p then return {'unknown'} end
 if (record.c or '') ~= ARGV[6] then return {'misplaced'} end
+if ARGV[9] == '1' and is_confidential(record) then return {'misplaced'} end
 if record.e then
   if record.e == 'reuse' and record.t == attempt then return {'reused'} end
   return {'ended', record.e}
