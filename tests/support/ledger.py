@@ -107,8 +107,9 @@ class Ledger:
         client: Client | None = None,
         asked: Asked = NOTHING_MORE,
         claims_about: ClaimsAbout | None = None,
+        foreign: bool = False,
     ) -> TokenPair:
-        assert of_account or client
+        assert of_account or (client and foreign)
         self.calls.append(("issue", client, asked))
         self.reusable = reusable
         await self._introduce(subject, claims_about)

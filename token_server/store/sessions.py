@@ -124,7 +124,13 @@ class Sessions(SessionEnds):
         await self._engine.make_durable()
 
     async def begin(
-        self, new: NewSession, *, policy: Policy, attempt: Attempt, of_account: bool
+        self,
+        new: NewSession,
+        *,
+        policy: Policy,
+        attempt: Attempt,
+        of_account: bool,
+        foreign: bool = False,
     ) -> Session | AccountBarred:
         # A session that a foreign store remembers could never be refreshed: see identity.py.
         await self._memory.check()
@@ -133,7 +139,7 @@ class Sessions(SessionEnds):
             [*_keys(new.subject, new.sid), names.account(new.subject)],
             [
                 *(to_micros(new.began_at), attempt, new.kid, records.packed(policy)),
-                *(records.flags(new), int(of_account)),
+                *(records.flags(new), 2 if foreign else int(of_account)),
                 *(new.client_id or "", new.scope or ""),
             ],
             durably=True,

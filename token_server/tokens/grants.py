@@ -19,6 +19,7 @@ from token_server.tokens.terms import (
     ACCESS,
     Terms,
     audience_of,
+    first_scope,
     names_asked,
     still_allowed,
     terms,
@@ -35,9 +36,7 @@ class GrantRules(InspectionRules):
         Raises: ScopeRefused, TargetRefused, TemporarilyUnavailable.
         """
         now = self._clock()
-        names = names_asked(client, asked) or client.scope
-        scope = written(names, has_scope=client.has_scope)
-        on = terms(client, asked, scope=scope, about={})
+        on = terms(client, asked, scope=first_scope(client, asked), about={})
         token = self._new(client, on, Subject(client.client_id), now)
         issued = await self._alone(token, now)
         self._audit.record(Fact.ACCESS_TOKEN_ISSUED, **ids_of_access_token(token))

@@ -126,11 +126,18 @@ class SessionStore(Protocol):
     """
 
     async def begin(
-        self, new: NewSession, *, policy: Policy, attempt: Attempt, of_account: bool
+        self,
+        new: NewSession,
+        *,
+        policy: Policy,
+        attempt: Attempt,
+        of_account: bool,
+        foreign: bool = False,
     ) -> Session | AccountBarred:
         """Remember a new session: what ended all of its subject's before does not end it.
 
-        Never for a disabled account; for a subject without one only if `of_account` is false.
+        Never for a disabled account; for a subject without one only if `of_account` is false. If
+        it is `foreign`, never for a subject that is an account, or is remembered as one.
         """
 
     async def show(

@@ -4,21 +4,15 @@
     ├── RequestRefused              the request itself is no good
     │   ├── RequestMalformed          incomplete, repeated member, undecodable
     │   │   └── MembersRefused          those that are missing or no text, by name
-    │   ├── GrantUnsupported  ResponseTypeUnsupported
-    │   ├── BodyTooLarge
+    │   ├── GrantUnsupported  ResponseTypeUnsupported  BodyTooLarge
     │   ├── MediaTypeUnsupported
     │   │   └── BodyEncoded             a Content-Encoding such as gzip
-    │   ├── ScopeRefused              it goes beyond what may be asked for
-    │   ├── TargetRefused             a resource or audience that may not be asked for
-    │   ├── GrantNotAllowed           a known grant that this client may not use
-    │   ├── MethodNotAllowed
-    │   └── PathUnknown
+    │   ├── ScopeRefused  TargetRefused  GrantNotAllowed
+    │   └── MethodNotAllowed  PathUnknown
     ├── TokenRefused                the token is no good; a caller never learns why
     │   ├── TokenMissing  TokenMalformed  TokenForged  KeyUnknown  TokenMisplaced  TokenNotYetValid
     │   ├── SessionUnknown  SessionEnded  TokenReused  TokenSpent  TokenRevoked
-    │   ├── ClientGone                it is registered no longer, or public now
-    │   ├── ExchangeRefused           it is not for the client that exchanges it
-    │   ├── AssertionRefused          another issuer's, as a grant
+    │   ├── ClientGone  ExchangeRefused  AssertionRefused
     │   └── TokenExpired              the one difference a caller is told
     ├── ClientRefused               client authentication failed; a caller never learns why
     ├── LoginRefused                AccountUnknown  PasswordWrong  AccountDisabled

@@ -64,10 +64,14 @@ class Tokens(Protocol):
         client: Client | None = None,
         asked: Asked = NOTHING_MORE,
         claims_about: ClaimsAbout | None = None,
+        foreign: bool = False,
     ) -> TokenPair:
         """Begin a session. `reusable` counts where its client says nothing about it.
 
-        Raises: AccountDisabled, ScopeRefused, TargetRefused, TemporarilyUnavailable.
+        `foreign`: another issuer named the subject, which must be no account of this server.
+
+        Raises: AccountDisabled, AssertionRefused, ScopeRefused, TargetRefused,
+        TemporarilyUnavailable.
         """
 
     async def refresh(

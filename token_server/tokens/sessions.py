@@ -13,6 +13,7 @@ from token_server.tokens.model import (
     Attempt,
     EndReason,
     NewSession,
+    Policy,
     RefreshToken,
     Session,
     Subject,
@@ -41,6 +42,8 @@ from token_server.tokens.profiles import ClaimsAbout
 from token_server.tokens.reading import read_refresh_token
 from token_server.tokens.refusals import (
     AccountDisabled,
+    AssertionRefused,
+    Refusal,
     RequestLate,
     ScopeRefused,
     SessionEnded,
@@ -55,10 +58,10 @@ from token_server.tokens.steps import Steps, concerning, ids_of
 from token_server.tokens.terms import (
     Terms,
     audience_of,
+    first_scope,
     names_asked,
     scope_within,
     terms,
-    written,
 )
 
 _FACTS = {outcome: Fact(outcome) for outcome in Outcome}
@@ -77,14 +80,17 @@ class SessionRules(Steps):
         client: Client | None = None,
         asked: Asked = NOTHING_MORE,
         claims_about: ClaimsAbout | None = None,
+        foreign: bool = False,
     ) -> TokenPair:
         """Begin a session and hand out its first pair.
 
-        Raises: AccountDisabled, ScopeRefused, TargetRefused, TemporarilyUnavailable.
+        `foreign`: another issuer named the subject, which must be no account of this server.
+
+        Raises: AccountDisabled, AssertionRefused, ScopeRefused, TargetRefused,
+        TemporarilyUnavailable.
         """
         now, policy = self._clock(), self._policy_for(client)
-        names = names_asked(client, asked)
-        scope = written(names or client.scope, has_scope=client.has_scope) if client else None
+        scope = first_scope(client, asked)
         about = await claims_about(subject) if claims_about else {}
         on = terms(client, asked, scope=scope, about=about)
         if client and client.reusable is not None:
@@ -101,13 +107,26 @@ class SessionRules(Steps):
             scope=scope,
             confidential=client is not None and not client.is_public,
         )
-        begun = await self._store.begin(
-            new, policy=policy, attempt=self._ids.attempt(), of_account=of_account
-        )
-        if isinstance(begun, AccountBarred):
-            raise AccountDisabled().about(sub=subject)
+        begun = await self._begun(new, policy, of_account=of_account, foreign=foreign)
         self._audit.record(Fact.SESSION_BEGUN, **ids_of(begun))
         return await self._pair(begun, now, on, typ=refresh_token_type(client))
+
+    async def _begun(
+        self, new: NewSession, policy: Policy, *, of_account: bool, foreign: bool
+    ) -> Session:
+        begun = await self._store.begin(
+            new,
+            policy=policy,
+            attempt=self._ids.attempt(),
+            of_account=of_account,
+            foreign=foreign,
+        )
+        if not isinstance(begun, AccountBarred):
+            return begun
+        refusal: Refusal = AccountDisabled()
+        if foreign:
+            refusal = AssertionRefused("its subject is an account of this server, or was one")
+        raise refusal.about(sub=new.subject)
 
     async def refresh(
         self,

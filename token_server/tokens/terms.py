@@ -84,6 +84,14 @@ def names_asked(client: Client | None, asked: Asked) -> tuple[str, ...]:
     return names
 
 
+def first_scope(client: Client | None, asked: Asked) -> str | None:
+    """Return what is asked for, else all that the client may have. Raises: ScopeRefused."""
+    names = names_asked(client, asked)
+    if client is None:
+        return None
+    return written(names or client.scope, has_scope=client.has_scope)
+
+
 def scope_within(
     granted: str | None, *, client: Client | None, names: tuple[str, ...]
 ) -> str | None:

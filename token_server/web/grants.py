@@ -61,6 +61,7 @@ class Grants:
             of_account=False,
             client=client.limited_to(asserted.scope),
             asked=form.asked,
+            foreign=True,
         )
 
     async def _exchanged(self, client: Client, form: StandardForm) -> Response:

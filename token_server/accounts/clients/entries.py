@@ -17,6 +17,7 @@ from token_server.accounts.clients.readers import (
     read_may_exchange,
     read_scope,
     read_secret_hashes,
+    read_subject_prefix,
     read_text,
     read_texts,
 )
@@ -106,6 +107,7 @@ def read_issuer(table: Table, clients: Mapping[str, RegisteredClient]) -> Truste
     algorithms = table.demand("signing_algs", read_algorithms)
     client_ids = table.demand("clients", read_texts) or ()
     subject_claim = table.take("subject_claim", read_text, "sub")
+    subject_prefix = table.take("subject_prefix", read_subject_prefix, "")
     scope = table.take("scope", read_scope, None)
     longest = table.take("max_assertion_lifetime", read_lifetime, _ASSERTION_LIFETIME)
     table.refuse_the_rest()
@@ -125,6 +127,7 @@ def read_issuer(table: Table, clients: Mapping[str, RegisteredClient]) -> Truste
         algorithms=algorithms,
         client_ids=frozenset(client_ids),
         subject_claim=subject_claim,
+        subject_prefix=subject_prefix,
         scope=None if scope is None else " ".join(scope),
         max_assertion_lifetime=longest,
     )

@@ -53,6 +53,12 @@ class TrustedAssertions:
         subject = claims.get(issuer.subject_claim)
         if not isinstance(subject, str) or not is_subject(subject):
             raise AssertionFault("it names no subject")
+        subject = issuer.subject_prefix + subject
+        if not is_subject(subject):
+            raise AssertionFault("its subject is too long behind subject_prefix")
+        # RFC 9068 §5: in a token, `sub` would name that client. Accounts: see begin.lua.
+        if self._clients.registered(subject):
+            raise AssertionFault("its subject is a registered client")
         expected = Expected(
             types=_TYPES,
             issuer=issuer.issuer,

@@ -16,6 +16,7 @@ from token_server.web_addresses import web_address
 
 E = TypeVar("E", bound=StrEnum)
 
+LONGEST_PREFIX = 64
 # RFC 6749 A.1 and A.4
 _CLIENT_ID = re.compile(r"[\x20-\x7E]{1,255}")
 _SCOPE = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
@@ -89,6 +90,13 @@ def read_may_exchange(value: object) -> tuple[str, ...]:
     if "refresh" in names:
         raise ValueError('must not name "refresh"')
     return names
+
+
+def read_subject_prefix(value: object) -> str:
+    prefix = read_text(value)
+    if len(prefix) > LONGEST_PREFIX or prefix != prefix.lstrip():
+        raise ValueError(f"must be 1 to {LONGEST_PREFIX} characters, not beginning with a space")
+    return prefix
 
 
 def read_algorithm(value: object) -> frozenset[str]:

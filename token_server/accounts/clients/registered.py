@@ -49,6 +49,8 @@ class TrustedIssuer:
     client_ids: frozenset[str]
     """Who may present them."""
     subject_claim: str
+    subject_prefix: str
+    """What stands before that claim in the subject of its sessions."""
     scope: str | None
     """The most that an assertion may lead to; None: as its client has it."""
     max_assertion_lifetime: timedelta

@@ -5,4 +5,6 @@
 
 if redis.call('DEL', KEYS[2]) == 0 then return 0 end
 end_all_sessions(KEYS[1], ARGV[1], ARGV[2])
+-- For as long as that is remembered, no other issuer may name it: see begin.lua.
+redis.call('HSET', KEYS[1], 'removed', '1')
 return 1
