@@ -60,6 +60,20 @@ def registered(live: LiveClients) -> set[str]:
     return {client.client_id for client in live.all()}
 
 
+async def test_all_clients_are_the_same_object_until_one_changes(file: ClientsFile) -> None:
+    """What is made of them, such as the metadata, is made once."""
+    live = LiveClients(file.path, DEFAULTS)
+    before = live.all()
+    await live.look()
+    file.put("[[clients")
+    await said(live)
+    assert live.all() is before
+    file.put(naming("a", "b"))
+    await said(live)
+    assert live.all() is not before
+    assert registered(live) == {"a", "b"}
+
+
 async def test_a_change_is_picked_up_and_told(file: ClientsFile) -> None:
     live = LiveClients(file.path, DEFAULTS)
     assert live.is_there
