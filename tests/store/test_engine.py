@@ -44,6 +44,17 @@ async def test_a_repeat_that_writes_nothing_is_not_durable_either(lazy: Redis) -
             await engine.run(WRITE, ["key"], ["value"], durably=True)
 
 
+async def test_a_refused_barrier_is_not_durable_whatever_waitaof_says(tmp_path: Path) -> None:
+    """On a connection that wrote nothing, WAITAOF has nothing to wait for."""
+    options = ("--appendonly", "yes", "--appendfsync", "everysec")
+    with running_valkey(tmp_path, *options) as socket:
+        async with connect(f"unix://{socket}") as client:
+            engine = Engine(client, waits_for_fsync=True)
+            await client.config_set("maxmemory", "1")
+            with pytest.raises(StoreUnavailable):
+                await engine.make_durable()
+
+
 async def test_a_store_that_fsyncs_by_itself_is_not_waited_for(lazy: Redis) -> None:
     engine = Engine(lazy, waits_for_fsync=False)
     assert await engine.run(WRITE, ["key"], ["value"], durably=True) == b"value"

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,33 @@ async def test_a_line_that_is_silent_is_given_up(store_socket: Path) -> None:
         with pytest.raises(NotConnected):
             await line.ask("BLPOP", "nothing", 0)
         assert await line.ask("PING") == b"PONG"
+
+
+async def test_a_question_after_an_answered_one_is_given_up_in_time_as_well(
+    store_socket: Path,
+) -> None:
+    """It is asked while the watch of the answered one runs, which finds nothing to give up."""
+    async with connect(f"unix://{store_socket}") as client:
+        line = Line(client.connection_pool, answered_within=1)
+        await line.ask("BLPOP", "nothing", "0.2")
+        with pytest.raises(NotConnected):
+            await asyncio.wait_for(line.ask("BLPOP", "nothing", 0), 10)
+
+
+async def test_a_first_try_and_its_retry_share_one_deadline(store_socket: Path) -> None:
+    """The retry would be answered, but the deadline is over by then."""
+    async with (
+        crooked(store_socket, loses=1, of=b"late", silently=True) as path,
+        connect(f"unix://{path}") as client,
+    ):
+        pool = client.connection_pool
+        assert isinstance(pool, FairPool)
+        pool.line = Line(pool, answered_within=0.1)
+        patient = Engine(client, waits_for_fsync=False)
+        await patient.run(SECRET, ["key"], ["value"])
+        hasty = Engine(client, waits_for_fsync=False, deadline=timedelta(milliseconds=50))
+        with pytest.raises(StoreUnavailable):
+            await asyncio.wait_for(hasty.run(SECRET, ["key"], ["late"]), 10)
 
 
 async def test_what_keeps_being_answered_is_not_given_up(store_socket: Path) -> None:

@@ -55,6 +55,14 @@ async def test_a_short_term_session_stays_short_term_through_rotation(
     assert rotated.refresh_token_expires_at == expected
 
 
+async def test_a_session_that_is_short_term_and_reusable_has_the_short_lifetime(
+    desk: Desk, clock: MovableClock
+) -> None:
+    session = await replace(desk, reusable=True).begin(clock(), short_term=True)
+    expected = clock() + POLICY.short_term_refresh_token_lifetime
+    assert session.refresh_token_expires_at == expected
+
+
 async def test_an_ended_session_stays_ended_and_one_caller_ended_it(
     desk: Desk, clock: MovableClock
 ) -> None:

@@ -123,6 +123,17 @@ async def test_whatever_is_shown_once_the_current_token_has_expired_the_record_d
     assert await desk.show(session, generation, before) != Expired()
 
 
+async def test_a_recovery_prolongs_no_token_that_was_shown_before(
+    desk: Desk, clock: MovableClock
+) -> None:
+    """Who stole a signing key may write any expiry into a genuine token."""
+    session = await desk.begin(clock())
+    await desk.show(session, 0, clock())
+    clock.move(days=10)
+    assert outcome_of(await desk.show(session, 0, clock())) is Outcome.RECOVERED
+    assert await desk.show(session, 0, session.refresh_token_expires_at) == Expired()
+
+
 async def test_recovery_ends_with_its_period(desk: Desk, clock: MovableClock) -> None:
     desk = desk.with_policy(structs.replace(POLICY, recovery_period=timedelta(hours=1)))
     session = await desk.begin(clock())
