@@ -137,8 +137,16 @@ def test_an_assertion_is_good_once(clientele: Clientele) -> None:
         assert error_of(clientele.asked(client_id, **asked)) == "invalid_grant"
 
 
-def test_an_assertion_may_be_for_the_token_endpoint(clientele: Clientele) -> None:
-    assertion = clientele.registered.assertion(aud=f"{clientele.url}/api/oauth2/token")
+def test_an_assertion_may_be_for_the_token_endpoint_if_its_issuer_is_registered_so(
+    clientele: Clientele,
+) -> None:
+    endpoint = f"{clientele.url}/api/oauth2/token"
+    assertion = clientele.registered.assertion(aud=endpoint)
+    answer = clientele.asked("billing", grant_type=JWT_BEARER, assertion=assertion)
+    assert error_of(answer) == "invalid_grant"
+    (line,) = [line for line in clientele.server.audit() if line.get("aud") == endpoint]
+    assert (line["client_id"], line["reason"]) == ("billing", "assertion_refused")
+    assertion = clientele.registered.assertion(PARTNER, email="alice", aud=endpoint)
     answer = clientele.asked("billing", grant_type=JWT_BEARER, assertion=assertion)
     assert answer.status_code == 200, answer.text
 

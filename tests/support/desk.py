@@ -89,6 +89,8 @@ grant_types = ["urn:ietf:params:oauth:grant-type:jwt-bearer"]
 [[clients]]
 client_id = "mobile"
 token_endpoint_auth_method = "private_key_jwt"
+assertion_audience = "endpoints"
+max_assertion_lifetime = "1h"
 jwks = {{ keys = [{jwk("mobile")}, {jwk("ed")}] }}
 
 [[clients]]

@@ -113,6 +113,9 @@ class Registered:
             members["may_exchange"] = ["billing"]
         if client_id == "portal":
             members["introspect"] = "any"
+        if method == "private_key_jwt":
+            # As Authlib sends them.
+            members |= {"assertion_audience": "endpoints", "max_assertion_lifetime": "1h"}
         if client_id == "agent":
             both = ["client_secret_basic", "client_secret_post"]
             members |= {"token_endpoint_auth_method": both, "audiences": [self.mcp_server]}
@@ -129,6 +132,7 @@ class Registered:
         }
         if issuer == PARTNER:
             members |= {"scope": "profile", "subject_claim": "email"}
+            members["assertion_audience"] = "endpoints"
         return _table("trusted_issuers", members) + self._jwks("trusted_issuers", issuer)
 
     def _jwks(self, owner: str, name: str) -> str:

@@ -102,6 +102,14 @@ def _row(registered: RegisteredClient) -> dict[str, object]:
         "on_reuse": client.on_reuse,
         "introspect": "any" if client.introspects_any else "own",
         "may_exchange": sorted(client.may_exchange),
+        **(_assertions(registered) if AuthMethod.PRIVATE_KEY_JWT in client.auth_methods else {}),
+    }
+
+
+def _assertions(registered: RegisteredClient) -> dict[str, object]:
+    return {
+        "assertion_audience": registered.assertion_audience,
+        "max_assertion_lifetime": write_duration(registered.max_assertion_lifetime),
     }
 
 

@@ -112,7 +112,7 @@ CLAIMS: list[dict[str, Any]] = [
     *[{"aud": bad} for bad in (None, [ISSUER], [ISSUER + TOKEN_PATH], [], "", 1, {"a": ISSUER})],
     *[{"aud": bad} for bad in ("https://evil.example", f"{ISSUER}/", ISSUER.upper(), "access")],
     {"aud": [ISSUER, "https://evil.example"]},
-    {"aud": f"{ISSUER}/api/oauth2/introspect"},
+    *[{"aud": ISSUER + path} for path in (TOKEN_PATH, "/api/oauth2/introspect")],
     *[{"jti": bad} for bad in (None, "", "j" * 257, 1, ["a"], True)],
     *[{"exp": bad} for bad in (None, 0, -1, "9999999999", True, [1], 1e308, 10**400)],
     *[{"nbf": bad} for bad in (True, "1", [1])],
@@ -134,7 +134,7 @@ async def test_a_crafted_claim_is_refused(desk: Desk, more: dict[str, Any]) -> N
 
 @pytest.mark.parametrize(
     ("name", "seconds"),
-    [("exp", 0), ("exp", -1), ("exp", HOUR + 31), ("exp", 24 * HOUR), ("nbf", 31), ("iat", 31)],
+    [("exp", 0), ("exp", -1), ("exp", 331), ("exp", HOUR), ("nbf", 31), ("iat", 31)],
 )
 async def test_a_moment_that_has_passed_or_is_far_away_is_refused(
     desk: Desk, name: str, seconds: int

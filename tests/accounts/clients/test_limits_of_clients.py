@@ -23,7 +23,7 @@ async def test_an_assertion_has_a_jti_of_1_to_256_characters(desk: Desk) -> None
         await desk.client(by_assertion(signed(HEADER, desk.claims(jti="j" * 257), "portal")))
 
 
-@pytest.mark.parametrize(("name", "seconds"), [("exp", 3630), ("nbf", 30), ("iat", 30)])
+@pytest.mark.parametrize(("name", "seconds"), [("exp", 330), ("nbf", 30), ("iat", 30)])
 async def test_an_assertion_is_read_with_the_leeway(desk: Desk, name: str, seconds: int) -> None:
     """Its issuer's clock may be ahead by it."""
     desk.clock.now = desk.clock.now.replace(microsecond=0)

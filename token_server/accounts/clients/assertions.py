@@ -1,5 +1,6 @@
 """Assertions (RFC 7523 §3): who signs one, what it must say, and that it is good once."""
 
+import json
 import math
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 LONGEST_ASSERTION = 8192
 LONGEST_JTI = 256
+LONGEST_SHOWN = 200
 # What would bring a key of its own, or change what its other members mean.
 _NEVER = {"crit", "b64", "jwk", "jku", "x5u"}
 
@@ -29,9 +31,10 @@ _NEVER = {"crit", "b64", "jwk", "jku", "x5u"}
 class AssertionFault(Exception):
     """Why an assertion is no good, in constant words."""
 
-    def __init__(self, because: str) -> None:
+    def __init__(self, because: str, **told: str) -> None:
         super().__init__(because)
-        self.because = because
+        self.told = {"because": because, **told}
+        """For the audit line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +53,11 @@ class Expected:
     types: AbstractSet[str]
     """In lower case; none at all is as good."""
     issuer: str
-    audiences: AbstractSet[str]
+    audience: str
+    """Our ISSUER."""
+    endpoints: AbstractSet[str]
+    """What `aud` may be instead, where `accepts_endpoints`."""
+    accepts_endpoints: bool
     longest: timedelta
     """`exp` is no further away."""
     keys: KeySource
@@ -144,10 +151,7 @@ def _checked_claims(
     subject = claims.get("sub")
     if not isinstance(subject, str) or not subject:
         raise AssertionFault("it has no sub")
-    # One string: what a list names beside us may show it to us as well.
-    audience = claims.get("aud")
-    if not isinstance(audience, str) or audience not in expected.audiences:
-        raise AssertionFault("its aud is not us alone")
+    _check_audience(claims.get("aud"), expected)
     jti = claims.get("jti")
     if not isinstance(jti, str) or not 1 <= len(jti) <= LONGEST_JTI:
         raise AssertionFault("it has no jti of 1 to 256 characters")
@@ -159,6 +163,24 @@ def _checked_claims(
         if not _moment(claims, name, seconds) <= seconds + LEEWAY.total_seconds():
             raise AssertionFault("its nbf or iat is in the future")
     return jti, expires_at
+
+
+def _check_audience(audience: object, expected: Expected) -> None:
+    # One string: what a list names beside us may show it to us as well.
+    if audience == expected.audience:
+        return
+    if isinstance(audience, str) and audience in expected.endpoints:
+        if expected.accepts_endpoints:
+            return
+        because = "its aud is an endpoint, and not the issuer: assertion_audience is not endpoints"
+        raise AssertionFault(because, aud=audience)
+    raise AssertionFault("its aud is not the issuer alone", aud=_cleaned(audience))
+
+
+def _cleaned(audience: object) -> str:
+    """Return what is safe to log of an `aud` that nobody has verified."""
+    text = audience if isinstance(audience, str) else json.dumps(audience, default=str)
+    return "".join(each if each.isprintable() else "?" for each in text[:LONGEST_SHOWN])
 
 
 def _moment(claims: Mapping[str, object], name: str, default: float) -> float:

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeVar
 
 from token_server.accounts.clients.assertions import (
@@ -14,7 +14,7 @@ from token_server.accounts.clients.assertions import (
 )
 from token_server.accounts.clients.basic import is_basic, read_basic
 from token_server.accounts.clients.live import LiveClients
-from token_server.accounts.clients.registered import RegisteredClient
+from token_server.accounts.clients.registered import AssertionAudience, RegisteredClient
 from token_server.accounts.clients.secret_guesses import SecretGuesses
 from token_server.tokens.clients import SECRET_METHODS, AuthMethod, Client
 from token_server.tokens.refusals import ClientRefused, Refusal, RequestMalformed, TooManyAttempts
@@ -22,7 +22,6 @@ from token_server.tokens.services import ShownCredentials
 
 R = TypeVar("R", bound=Refusal)
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-LONGEST_ASSERTION_LIFETIME = timedelta(hours=1)
 _TYPES = frozenset({"jwt", "client-authentication+jwt"})
 _BY_ASSERTION = frozenset({AuthMethod.PRIVATE_KEY_JWT})
 _SEVERAL_METHODS = "more than one client authentication method"
@@ -105,7 +104,7 @@ class ClientCheck:
         try:
             assertion = unpack(shown.client_assertion)
         except AssertionFault as fault:
-            raise ClientRefused(fault.because) from None
+            raise ClientRefused(fault.told["because"]) from None
         client_id = assertion.unverified_claims.get("sub")
         # RFC 7521 §4.2
         if not isinstance(client_id, str) or shown.client_id not in (None, client_id):
@@ -114,15 +113,17 @@ class ClientCheck:
         try:
             await self._check(assertion, self._expected(found, shown.endpoint), now=now)
         except AssertionFault as fault:
-            raise _refused(fault.because, found) from None
+            raise _refused(fault.told["because"], found).about(**fault.told) from None
         return found
 
     def _expected(self, found: RegisteredClient, endpoint: str) -> Expected:
         return Expected(
             types=_TYPES,
             issuer=found.client.client_id,
-            audiences=frozenset({self._issuer, self._token_endpoint, self._issuer + endpoint}),
-            longest=LONGEST_ASSERTION_LIFETIME,
+            audience=self._issuer,
+            endpoints=frozenset({self._token_endpoint, self._issuer + endpoint}),
+            accepts_endpoints=found.assertion_audience is AssertionAudience.ENDPOINTS,
+            longest=found.max_assertion_lifetime,
             keys=found.keys,
             algorithms=found.algorithms,
         )

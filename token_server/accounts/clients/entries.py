@@ -21,7 +21,12 @@ from token_server.accounts.clients.readers import (
     read_text,
     read_texts,
 )
-from token_server.accounts.clients.registered import KeySource, RegisteredClient, TrustedIssuer
+from token_server.accounts.clients.registered import (
+    AssertionAudience,
+    KeySource,
+    RegisteredClient,
+    TrustedIssuer,
+)
 from token_server.accounts.clients.tables import Table
 from token_server.durations import read_duration, read_lifetime, short_term_after
 from token_server.tokens.clients import (
@@ -37,6 +42,10 @@ from token_server.tokens.clients import (
 from token_server.tokens.model import ClientId, Policy
 
 _ASSERTION_LIFETIME = timedelta(minutes=5)
+_OF_ASSERTIONS = (
+    *("jwks", "jwks_uri", "token_endpoint_auth_signing_alg"),
+    *("assertion_audience", "max_assertion_lifetime"),
+)
 
 
 class _RefreshPolicy(StrEnum):
@@ -60,6 +69,7 @@ def read_client(table: Table, defaults: Policy) -> RegisteredClient | None:
     algorithms = table.take(
         "token_endpoint_auth_signing_alg", read_algorithm, frozenset(ASSERTION_ALGORITHMS)
     )
+    audience, longest = _audience(table), _max_lifetime(table)
     client = _client(table, ClientId(client_id or ""), methods, defaults)
     table.refuse_the_rest()
     if methods:
@@ -70,7 +80,13 @@ def read_client(table: Table, defaults: Policy) -> RegisteredClient | None:
     if not client_id or not methods:
         return None
     return RegisteredClient(
-        client=client, name=name, secret_hashes=secret_hashes, keys=keys, algorithms=algorithms
+        client=client,
+        name=name,
+        secret_hashes=secret_hashes,
+        keys=keys,
+        algorithms=algorithms,
+        assertion_audience=audience,
+        max_assertion_lifetime=longest,
     )
 
 
@@ -109,7 +125,7 @@ def read_issuer(table: Table, clients: Mapping[str, RegisteredClient]) -> Truste
     subject_claim = table.take("subject_claim", read_text, "sub")
     subject_prefix = table.take("subject_prefix", read_subject_prefix, "")
     scope = table.take("scope", read_scope, None)
-    longest = table.take("max_assertion_lifetime", read_lifetime, _ASSERTION_LIFETIME)
+    audience, longest = _audience(table), _max_lifetime(table)
     table.refuse_the_rest()
     _check_key_source(table)
     for client_id in client_ids:
@@ -129,8 +145,17 @@ def read_issuer(table: Table, clients: Mapping[str, RegisteredClient]) -> Truste
         subject_claim=subject_claim,
         subject_prefix=subject_prefix,
         scope=None if scope is None else " ".join(scope),
+        assertion_audience=audience,
         max_assertion_lifetime=longest,
     )
+
+
+def _audience(table: Table) -> AssertionAudience:
+    return table.take("assertion_audience", choice(AssertionAudience), AssertionAudience.ISSUER)
+
+
+def _max_lifetime(table: Table) -> timedelta:
+    return table.take("max_assertion_lifetime", read_lifetime, _ASSERTION_LIFETIME)
 
 
 def _keys(table: Table) -> KeySource:
@@ -171,7 +196,7 @@ def _check_credentials(
         _check_key_source(table)
         _check_fit(table, "token_endpoint_auth_signing_alg", keys, algorithms)
         return
-    for name in ("jwks", "jwks_uri", "token_endpoint_auth_signing_alg"):
+    for name in _OF_ASSERTIONS:
         if name in table:
             table.fault(f"must not be set: {method} has no keys", name)
 

@@ -7,6 +7,7 @@ from token_server.accounts.clients.assertions import (
     unpack,
 )
 from token_server.accounts.clients.live import LiveClients
+from token_server.accounts.clients.registered import AssertionAudience
 from token_server.tokens.claims import is_subject
 from token_server.tokens.clients import Client
 from token_server.tokens.model import Subject
@@ -31,14 +32,16 @@ class TrustedAssertions:
     ) -> None:
         self._clients = clients
         self._check = check
-        self._audiences = frozenset({issuer, token_endpoint})
+        self._issuer = issuer
+        self._endpoints = frozenset({token_endpoint})
         self._clock = clock
 
     async def __call__(self, unverified_assertion: str, *, client: Client) -> Asserted:
         try:
             return await self._asserted(unverified_assertion, client)
         except AssertionFault as fault:
-            raise AssertionRefused(fault.because).about(client_id=client.client_id) from None
+            refused = AssertionRefused(fault.told["because"]).about(**fault.told)
+            raise refused.about(client_id=client.client_id) from None
 
     async def _asserted(self, unverified_assertion: str, client: Client) -> Asserted:
         """Raises: AssertionFault, TemporarilyUnavailable."""
@@ -62,7 +65,9 @@ class TrustedAssertions:
         expected = Expected(
             types=_TYPES,
             issuer=issuer.issuer,
-            audiences=self._audiences,
+            audience=self._issuer,
+            endpoints=self._endpoints,
+            accepts_endpoints=issuer.assertion_audience is AssertionAudience.ENDPOINTS,
             longest=issuer.max_assertion_lifetime,
             keys=issuer.keys,
             algorithms=issuer.algorithms,

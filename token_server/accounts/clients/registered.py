@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from typing import NewType
 
 from joserfc.jwk import ECKey, OKPKey, RSAKey
@@ -22,6 +23,15 @@ class VerificationKey:
     key: RSAKey | ECKey | OKPKey = field(repr=False)
 
 
+class AssertionAudience(StrEnum):
+    """What an assertion's `aud` may be, as one string."""
+
+    ISSUER = "issuer"
+    """The issuer alone (draft-ietf-oauth-rfc7523bis)."""
+    ENDPOINTS = "endpoints"
+    """The issuer, or the URL of the endpoint: Authlib and other older programs send it."""
+
+
 KeySource = tuple[VerificationKey, ...] | JwksUri
 
 
@@ -37,6 +47,9 @@ class RegisteredClient:
     keys: KeySource
     algorithms: frozenset[str]
     """Those that its assertions may be signed with."""
+    assertion_audience: AssertionAudience
+    max_assertion_lifetime: timedelta
+    """Their `exp` is no further away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +66,9 @@ class TrustedIssuer:
     """What stands before that claim in the subject of its sessions."""
     scope: str | None
     """The most that an assertion may lead to; None: as its client has it."""
+    assertion_audience: AssertionAudience
     max_assertion_lifetime: timedelta
+    """Their `exp` is no further away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
