@@ -27,7 +27,7 @@ class Worker(Acceptor):
     """One of two; keeps what it takes, and notes how often it looked."""
 
     def __init__(self, listener: socket.socket, tally: Tally) -> None:
-        super().__init__(listener.dup(), tally.seat(0), self._keep)
+        super().__init__([listener.dup()], tally.seat(0), self._keep)
         self.kept: list[socket.socket] = []
         self.looked = 0
 

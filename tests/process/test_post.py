@@ -48,7 +48,7 @@ def next_death(post: Post, now: float) -> Problem:
 def test_who_dies_again_and_again_is_replaced_at_once_and_then_ever_later(
     listener: socket.socket,
 ) -> None:
-    post = Post(listener, Tally.of(1).seat(0), orders("open_with_a_problem"))
+    post = Post([listener], Tally.of(1).seat(0), orders("open_with_a_problem"))
     now = 0.0
     for pause in (0, 0, 0.25, 0.5):
         post.tend(now)
@@ -66,7 +66,7 @@ def test_who_has_listened_for_a_while_is_replaced_at_once(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     tally = Tally.of(2)
-    post = Post(listener, tally.seat(0), orders("open_app"))
+    post = Post([listener], tally.seat(0), orders("open_app"))
     deaths = 4
     for now in itertools.accumulate([PROVEN_SECONDS] * deaths):
         began = now - PROVEN_SECONDS

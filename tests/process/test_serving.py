@@ -11,20 +11,12 @@ from pathlib import Path
 import httpx
 import pytest
 from support.launched import UNREACHABLE_STORE, Launched, launch, launched
-from support.processes import HAS_PROC, environments, is_alive, processes, wait_until
+from support.processes import HAS_PROC, environments, has_ipv6, is_alive, processes, wait_until
 
 from token_server.store.embedded import EmbeddedStore
 from token_server.store.valkey import State, ask
 
 ONE = {"WORKERS": "1"}
-
-
-def has_ipv6() -> bool:
-    try:
-        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
-    except OSError:
-        return False
-    return True
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +148,7 @@ def test_a_parent_killed_while_workers_start_leaves_no_process_behind(tmp_path: 
     family = server.workers()
     server.process.kill()
     server.process.wait()
-    wait_until(lambda: not is_alive(*family), seconds=5)
+    wait_until(lambda: not is_alive(*family))
 
 
 @pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on this machine")
@@ -164,3 +156,14 @@ def test_ipv6(tmp_path: Path) -> None:
     with launched(tmp_path, ONE | {"HOST": "::1"}) as server:
         assert server.url.startswith("http://[::1]:")
         assert server.get("/pid") == str(server.workers()[0])
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on this machine")
+def test_localhost_is_served_on_both_loopback_addresses(tmp_path: Path) -> None:
+    with launched(tmp_path, {"HOST": "localhost"}) as server:
+        [one, other] = server.urls
+        assert other == one.replace("127.0.0.1", "[::1]")
+        workers = {str(pid) for pid in server.workers()}
+        for url in (one, other):
+            assert httpx.get(f"{url}/pid", timeout=30).text in workers
+        assert server.stop() == 0

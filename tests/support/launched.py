@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 from support.launched_apps import GATE
-from support.processes import children_of, is_alive, wait_until, where_it_serves
+from support.processes import SERVING, children_of, is_alive, wait_until, where_it_serves
 
 TESTS = Path(__file__).parent.parent
 UNREACHABLE_STORE = "redis://:canary@127.0.0.1:1/0"
@@ -35,6 +35,14 @@ class Launched:
         url = where_it_serves(self.said)
         assert url, self.said
         return url
+
+    @property
+    def urls(self) -> list[str]:
+        """All of them."""
+        assert self.url
+        found = SERVING.search(self.said)
+        assert found
+        return [each for each in found.groups() if each]
 
     @property
     def port(self) -> int:

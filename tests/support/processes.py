@@ -14,7 +14,7 @@ PATIENCE = 30.0
 POLLED_EVERY = 0.005
 PROC = Path("/proc")
 HAS_PROC = (PROC / "self" / "stat").exists()
-SERVING = re.compile(r"\bserving (\S+) with \d+ workers?\b")
+SERVING = re.compile(r"\bserving (\S+)(?: and (\S+))? with \d+ workers?\b")
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float = PATIENCE) -> float:
@@ -33,6 +33,14 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
 
 
 def where_it_serves(said: str) -> str:

@@ -1,4 +1,4 @@
-"""Takes connections from the socket that all workers listen on, so that each holds its share.
+"""Takes connections from the sockets that all workers listen on, so that each holds its share.
 
 The kernel wakes every worker, and knows nothing of what each holds. So a worker that holds more
 than another leaves what waits to that one for a while: the more it is ahead, the longer. In the
@@ -9,7 +9,7 @@ import asyncio
 import math
 import select
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 
@@ -41,8 +41,10 @@ log = structlog.get_logger(__name__)
 class Acceptor:
     """One worker's share of what comes."""
 
-    def __init__(self, listener: socket.socket, seat: Seat, open_: OpenConnection) -> None:
-        self._listener = listener
+    def __init__(
+        self, listeners: Sequence[socket.socket], seat: Seat, open_: OpenConnection
+    ) -> None:
+        self._listeners = listeners
         self._seat = seat
         self._open = open_
         self._loop = asyncio.get_running_loop()
@@ -56,21 +58,25 @@ class Acceptor:
         """How long something has waited that no other worker has come for."""
         self._taken_elsewhere = 0
         self._waiting = select.poll()
-        self._waiting.register(listener, select.POLLIN)
+        for each in listeners:
+            self._waiting.register(each, select.POLLIN)
 
     def start(self) -> None:
-        self._listener.settimeout(0)
+        for each in self._listeners:
+            each.settimeout(0)
         self._resume()
 
     async def close(self) -> None:
         """Take no more; what waits is for the others, or else for us, who leave last."""
         self._pause()
         self._leave()
-        if not self._seat.others():
-            with suppress(OSError):
-                for _ in range(BACKLOG):
-                    self._begin(self._listener.accept()[0])
-        self._listener.close()
+        is_last = not self._seat.others()
+        for listener in self._listeners:
+            if is_last:
+                with suppress(OSError):
+                    for _ in range(BACKLOG):
+                        self._begin(listener.accept()[0])
+            listener.close()
         if self._opening:
             # Whose TLS handshake has begun counts as taken.
             await asyncio.wait(self._opening, timeout=HANDSHAKES_END_WITHIN)
@@ -82,10 +88,12 @@ class Acceptor:
         self._left_for = self._left_for + waited if self._waiting.poll(0) else 0.0
         self._is_there = True
         self._note()
-        self._loop.add_reader(self._listener, self._take)
+        for each in self._listeners:
+            self._loop.add_reader(each, self._take, each)
 
     def _pause(self) -> None:
-        self._loop.remove_reader(self._listener)
+        for each in self._listeners:
+            self._loop.remove_reader(each)
         if self._resumption:
             self._resumption.cancel()
 
@@ -94,13 +102,13 @@ class Acceptor:
         self._left_at = self._loop.time()
         self._resumption = self._loop.call_later(seconds, self._resume)
 
-    def _take(self) -> None:
+    def _take(self, listener: socket.socket) -> None:
         try:
             for _ in range(MOST_IN_A_TURN):
                 if not self._is_our_turn():
                     self._resume_after(LOOKS_AGAIN_AFTER)
                     return
-                self._begin(self._listener.accept()[0])
+                self._begin(listener.accept()[0])
         except (BlockingIOError, ConnectionAbortedError):
             # Another one was faster, or it was given up.
             self._left_for = 0.0

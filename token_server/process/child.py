@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, cast
@@ -32,14 +33,17 @@ class Orders:
 class Child:
     """Selectors wait for what it reports."""
 
-    def __init__(self, listener: socket.socket, seat: Seat, orders: Orders, *, now: float) -> None:
+    def __init__(
+        self, listeners: Sequence[socket.socket], seat: Seat, orders: Orders, *, now: float
+    ) -> None:
         self.is_listening = False
         self._late_at = now + orders.start_up_seconds
         self._heard = b""
         self._reports, status = os.pipe()
         os.set_blocking(self._reports, False)
         try:
-            self._process = _start(pass_fds=(listener.fileno(), seat.tally.file, status))
+            files = [each.fileno() for each in listeners]
+            self._process = _start(pass_fds=(*files, seat.tally.file, status))
         except OSError:
             os.close(self._reports)
             raise
@@ -48,7 +52,7 @@ class Child:
         self._hand_over(
             Handover(
                 parent=os.getpid(),
-                listener=listener.fileno(),
+                listeners=files,
                 tally=seat.tally.file,
                 seat=seat.number,
                 status=status,

@@ -7,7 +7,7 @@ from typing import IO, Self
 from token_server.problems import Problem
 from token_server.settings import Settings
 
-_PLAIN = ("parent", "listener", "tally", "seat", "status", "opener", "drain_seconds")
+_PLAIN = ("parent", "listeners", "tally", "seat", "status", "opener", "drain_seconds")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,8 +19,8 @@ class Handover:
     """
 
     parent: int
-    listener: int
-    """A file descriptor, like `tally` and `status`."""
+    listeners: list[int]
+    """File descriptors, like `tally` and `status`."""
     tally: int
     seat: int
     """The worker's number in the tally."""

@@ -64,21 +64,20 @@ class HttpServer(uvicorn.Server):
         self._seat = seat
         self._tls = tls
         self.trusted_proxies = trusted_proxies
-        self._acceptors: list[Acceptor] = []
+        self._acceptor: Acceptor | None = None
         self._on_listening = on_listening
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn's, but all workers share one socket, and see that each holds its share."""
+        """As uvicorn's, but all workers share their sockets, and see that each holds its share."""
         self.servers = []
-        self._acceptors = [Acceptor(each, self._seat, self._open) for each in sockets or ()]
-        for each in self._acceptors:
-            each.start()
+        self._acceptor = Acceptor(sockets or (), self._seat, self._open)
+        self._acceptor.start()
         self.started = True
         self._on_listening()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        for each in self._acceptors:
-            await each.close()
+        if self._acceptor:
+            await self._acceptor.close()
         await super().shutdown(sockets)
 
     def use_tls(self, context: SSLContext) -> None:

@@ -9,7 +9,7 @@ import structlog
 
 from token_server.process.child import Orders
 from token_server.process.signals import ignore_signals
-from token_server.process.sockets import listen, url_of
+from token_server.process.sockets import listen, urls_of
 from token_server.process.standard_streams import bound_standard_streams
 from token_server.process.store_watch import StoreWatch
 from token_server.process.supervisor import Supervisor
@@ -45,7 +45,9 @@ def serve(  # noqa: PLR0913 - each by its name
     bound_standard_streams()
     tls, workers = tls_of(settings), worker_count(settings.workers)
     with ExitStack() as at_the_end:
-        listener = at_the_end.enter_context(listen(settings.host, settings.port))
+        listeners = listen(settings.host, settings.port)
+        for each in listeners:
+            at_the_end.enter_context(each)
         store = embedded_in(settings.store_url.get_secret_value())
         if store:
             at_the_end.enter_context(store)
@@ -57,10 +59,10 @@ def serve(  # noqa: PLR0913 - each by its name
             drain_seconds=drain_seconds,
         )
         watch = StoreWatch(store) if store else None
-        supervisor = Supervisor(listener, Tally.of(workers), orders, watch)
+        supervisor = Supervisor(listeners, Tally.of(workers), orders, watch)
         at_the_end.callback(supervisor.kill)
         if supervisor.start():
-            url = url_of(listener, scheme="https" if tls else "http")
+            url = urls_of(listeners, scheme="https" if tls else "http")
             log.info("serving %s with %d worker%s", url, workers, "s" if workers > 1 else "")
             report(settings)
             supervisor.watch()

@@ -3,6 +3,7 @@
 import math
 import signal
 import socket
+from collections.abc import Sequence
 
 from token_server.problems import Problem
 from token_server.process.child import Child, Orders
@@ -17,8 +18,8 @@ PAUSES_SECONDS = (0, 0, 0, 0.25, 0.5, 1, 2, 5)
 class Post:
     """Starts a worker on its seat, and another one when that one dies."""
 
-    def __init__(self, listener: socket.socket, seat: Seat, orders: Orders) -> None:
-        self._listener = listener
+    def __init__(self, listeners: Sequence[socket.socket], seat: Seat, orders: Orders) -> None:
+        self._listeners = listeners
         self._seat = seat
         self._orders = orders
         self._child: Child | None = None
@@ -64,7 +65,7 @@ class Post:
     def _fill(self, now: float) -> Problem | None:
         self._proven_at = math.inf
         try:
-            self._child = Child(self._listener, self._seat, self._orders, now=now)
+            self._child = Child(self._listeners, self._seat, self._orders, now=now)
         except OSError as fault:
             self._plan(now)
             return Problem(f"no worker can be started: {fault.strerror}")

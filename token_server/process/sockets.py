@@ -1,7 +1,9 @@
-"""The listening socket: the parent makes and keeps it, so that no queue dies with a worker."""
+"""The listening sockets: the parent makes and keeps them, so that no queue dies with a worker."""
 
 import errno
 import socket
+from collections.abc import Iterable
+from contextlib import ExitStack
 
 from token_server.problems import Problem
 
@@ -9,6 +11,8 @@ BACKLOG = 4096
 
 Address = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 
+_ABSENT = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
+"""Of a name with several addresses, one may not be of this machine, such as ::1 without IPv6."""
 _HINTS = {
     errno.EADDRINUSE: "stop the other server, or set TOKEN_SERVER_PORT",
     errno.EADDRNOTAVAIL: "set TOKEN_SERVER_HOST to an address of this machine",
@@ -16,37 +20,73 @@ _HINTS = {
 }
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """The socket of all workers; port 0 chooses a free one. Raises: Problem."""
-    family, address = _resolve(host, port)
+def listen(host: str, port: int) -> list[socket.socket]:
+    """The sockets of all workers: one for each address of the host, all on the same port.
+
+    Port 0 chooses a free one. Raises: Problem.
+    """
+    with ExitStack() as unless_all_listen:
+        listeners: list[socket.socket] = []
+        missing: list[OSError] = []
+        for family, address in _addresses(host, port):
+            # The first socket has chosen the port of the others.
+            at = port or (listeners[0].getsockname()[1] if listeners else 0)
+            try:
+                listener = _listen(family, (address[0], at, *address[2:]))
+            except OSError as fault:
+                if fault.errno not in _ABSENT:
+                    raise _problem(host, at, fault) from fault
+                missing.append(fault)
+            else:
+                listeners.append(unless_all_listen.enter_context(listener))
+        if not listeners:
+            raise _problem(host, port, missing[0]) from missing[0]
+        unless_all_listen.pop_all()
+    return listeners
+
+
+def urls_of(listeners: Iterable[socket.socket], *, scheme: str) -> str:
+    return " and ".join(_url_of(each, scheme) for each in listeners)
+
+
+def _url_of(listener: socket.socket, scheme: str) -> str:
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{shown}:{port}"
+
+
+def _listen(family: int, address: Address) -> socket.socket:
+    """Raises: OSError."""
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         # A port in TIME_WAIT is free. One where anybody listens is not, be it our own server.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(BACKLOG)
-    except OSError as fault:
+    except OSError:
         listener.close()
-        raise _problem(host, port, fault) from fault
+        raise
     return listener
 
 
-def url_of(listener: socket.socket, *, scheme: str) -> str:
-    host, port = listener.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    return f"{scheme}://{shown}:{port}"
-
-
-def _resolve(host: str, port: int) -> tuple[int, Address]:
+def _addresses(host: str, port: int) -> list[tuple[int, Address]]:
+    """Each address once. Raises: Problem."""
+    # RFC 6761 §6.3: localhost is both loopback addresses, whatever the hosts file says.
+    names = ("127.0.0.1", "::1") if host == "localhost" else (host,)
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        found = [
+            each
+            for name in names
+            for each in socket.getaddrinfo(
+                name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )
+        ]
     except (socket.gaierror, UnicodeError) as fault:
         raise Problem(
             f"{host} is no address that this machine knows",
             hint=_HINTS[errno.EADDRNOTAVAIL],
         ) from fault
-    family, *_, address = found[0]
-    return family, address
+    return list(dict.fromkeys((family, address) for family, *_, address in found))
 
 
 def _problem(host: str, port: int, fault: OSError) -> Problem:

@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 import structlog
@@ -27,11 +28,15 @@ class Supervisor:
     """Plain synchronous code on one thread: workers die with the thread that started them."""
 
     def __init__(
-        self, listener: socket.socket, tally: Tally, orders: Orders, store: StoreWatch | None
+        self,
+        listeners: Sequence[socket.socket],
+        tally: Tally,
+        orders: Orders,
+        store: StoreWatch | None,
     ) -> None:
-        self._listener = listener
+        self._listeners = listeners
         self._drain_seconds = orders.drain_seconds
-        self._posts = [Post(listener, seat, orders) for seat in tally.seats()]
+        self._posts = [Post(listeners, seat, orders) for seat in tally.seats()]
         self._store = store
         self._signals = SignalPipe({*LEAVE, signal.SIGHUP, signal.SIGCHLD})
 
@@ -60,7 +65,8 @@ class Supervisor:
     def drain(self) -> None:
         """Let the workers finish what they have begun, but not for ever."""
         # A socket that we kept would go on taking connections that nobody answers.
-        self._listener.close()
+        for each in self._listeners:
+            each.close()
         for post in self._posts:
             post.send(signal.SIGTERM)
         give_up_at = time.monotonic() + self._drain_seconds

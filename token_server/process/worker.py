@@ -1,4 +1,4 @@
-"""One worker process: opens the app, serves it on the socket it was given, leaves on SIGTERM."""
+"""One worker process: opens the app, serves it on the sockets it was given, leaves on SIGTERM."""
 
 import asyncio
 import gc
@@ -78,7 +78,7 @@ async def work(handover: Handover) -> None:
             on_listening=on_listening,
         )
         async with tls_followed(handover.settings, server.use_tls):
-            await server.serve([socket.socket(fileno=handover.listener)])
+            await server.serve([socket.socket(fileno=each) for each in handover.listeners])
 
 
 def report_of(fault: Exception) -> Report:
