@@ -39,10 +39,7 @@ def serve(  # noqa: PLR0913 - each by its name
     `prepare` is called when the store answers; each worker gets its result. `opener` names, as
     `module:function`, what a worker calls for its app. `report` is called once all serve.
     """
-    ignore_signals()
-    # Until the supervisor takes the signals over, leaving is as simple as that.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    bound_standard_streams()
+    _set_up_process()
     tls, workers = tls_of(settings), worker_count(settings.workers)
     with ExitStack() as at_the_end:
         listeners = listen(settings.host, settings.port)
@@ -67,3 +64,10 @@ def serve(  # noqa: PLR0913 - each by its name
             report(settings)
             supervisor.watch()
         supervisor.drain()
+
+
+def _set_up_process() -> None:
+    ignore_signals()
+    # Until the supervisor takes the signals over, leaving is as simple as that.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    bound_standard_streams()
