@@ -100,6 +100,19 @@ async def test_guesses_of_a_name_from_its_known_network_leave_it_a_refilled_rese
     assert await door.log_in("alice", "right", peer=PEER) == "alice"
 
 
+async def test_the_reserve_of_a_known_network_has_a_limit_over_days(redis: Redis) -> None:
+    door = await with_alice(Door(redis, known_burst=3))
+    assert await door.log_in("alice", "right", peer=PEER) == "alice"
+    await use_up(door, "alice")
+    door.clock.move(minutes=1)
+    # One of the pair, one of the reserve, and then its limit.
+    assert [await door.may_try("alice") for _ in range(3)] == [True, True, False]
+    door.clock.move(minutes=10)
+    await use_up(door, "alice")
+    refused = await door.refusal("alice", "right")
+    assert isinstance(refused, TooManyAttempts)
+
+
 async def test_a_network_is_known_for_90_days_after_a_good_log_in(redis: Redis) -> None:
     door = await with_alice(Door(redis, network_burst=1))
     await door.log_in("alice", "right", peer=PEER)

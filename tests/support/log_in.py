@@ -34,6 +34,7 @@ class Door:
     burst: int = 3
     network_burst: int = 1000
     account_burst: int = 1000
+    known_burst: int = 1000
 
     def __post_init__(self) -> None:
         engine = Engine(self.redis, waits_for_fsync=False)
@@ -57,6 +58,7 @@ class Door:
             network=at_most(self.network_burst, minutes=1),
             account=at_most(self.account_burst, hours=1),
             known_pair=at_most(2, minutes=1),
+            known_pair_in_all=at_most(self.known_burst, hours=1),
         )
         known_networks = StoredKnownNetworks(engine, kind="account")
         return GuessLimits(limiters, known_networks=known_networks)

@@ -5,7 +5,9 @@
 - By account: `account`. It refuses nothing, because that would lock the owner out. While it is
   used up, `slowed_pair` counts beside `pair`, so every network has few attempts for this account.
 - Where those refuse, and the account logged in from this network before: `known_pair`, which
-  failures with other names or from other networks do not consume.
+  failures with other names or from other networks do not consume. It refills fast, so that an
+  attacker in the same network leaves attempts to the owner; `known_pair_in_all` is its limit over
+  days.
 
 Each attempt is charged before the password is verified, and forgiven if it was right.
 """
@@ -29,6 +31,7 @@ class Limiters:
     network: AttemptLimiter
     account: AttemptLimiter
     known_pair: AttemptLimiter
+    known_pair_in_all: AttemptLimiter
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class GuessLimits:
         if not refused_for:
             return charged
         await forgive(charged)
-        return [await self._charge_known(name, network, max(refused_for), now=now)]
+        return await self._charge_known(name, network, max(refused_for), now=now)
 
     async def remember(self, name: str, network: str, *, now: datetime) -> None:
         """Note that this account logged in from this network."""
@@ -77,14 +80,20 @@ class GuessLimits:
 
     async def _charge_known(
         self, name: str, network: str, wait: timedelta, *, now: datetime
-    ) -> Charge:
+    ) -> Sequence[Charge]:
         if not await self._known_networks.knows(name, network, now=now):
             raise TooManyAttempts(wait)
-        known = Charge(self._limiters.known_pair, attempt_key("known", network, name))
-        known_wait = await known.wait(now=now)
-        if known_wait is not None:
-            raise TooManyAttempts(min(wait, known_wait))
-        return known
+        charges = [
+            Charge(self._limiters.known_pair, attempt_key("known", network, name)),
+            Charge(self._limiters.known_pair_in_all, attempt_key("known in all", network, name)),
+        ]
+        waits = await _waits(charges, now)
+        refused_for = [each for each in waits if each is not None]
+        if refused_for:
+            charged = zip(charges, waits, strict=True)
+            await forgive([each for each, known_wait in charged if known_wait is None])
+            raise TooManyAttempts(min(wait, max(refused_for)))
+        return charges
 
 
 async def forgive(charges: Sequence[Charge]) -> None:

@@ -15,7 +15,8 @@ def log_in_limits(engine: Engine) -> GuessLimits:
         slowed_pair=Attempts(engine, burst=10, interval=timedelta(minutes=10)),
         network=Attempts(engine, burst=200, interval=timedelta(seconds=3)),
         account=Attempts(engine, burst=100, interval=timedelta(hours=1)),
-        known_pair=Attempts(engine, burst=20, interval=timedelta(seconds=2)),
+        known_pair=Attempts(engine, burst=20, interval=timedelta(milliseconds=500)),
+        known_pair_in_all=Attempts(engine, burst=3600, interval=timedelta(seconds=30)),
     )
     return GuessLimits(limiters, known_networks=StoredKnownNetworks(engine, kind="account"))
 
