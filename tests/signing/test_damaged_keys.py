@@ -51,7 +51,7 @@ def opened(path: Path, text: bytes) -> RSAPrivateKey:
 def assert_cannot_be_opened(path: Path, text: bytes) -> None:
     with pytest.raises(Problem) as caught:
         opened(path, text)
-    assert caught.value.text == f"{path} cannot be opened"
+    assert caught.value.text == (f"{path} is damaged: it holds no private key that can be read")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -106,17 +106,22 @@ def revoke(kid: str) -> None:
 )
 @click.option("--plain", is_flag=True, help="Without a passphrase from now on.")
 def passphrase(to: Path | None, *, plain: bool) -> None:
-    """Encrypt every private key anew, under the passphrase of another file.
+    """Encrypt every private key again: with the passphrase in FILE, or KEYS_PASSPHRASE_FILE.
 
-    KEYS_PASSPHRASE_FILE names the one that they are encrypted under now, if any.
+    KEYS_PASSPHRASE_FILE names the one that they are encrypted with now, if any.
     """
-    if (to is None) != plain:
+    if to and plain:
         raise click.UsageError("name either --to FILE or --plain")
     settings = settings_for_keys()
+    if not to and not plain:
+        to = settings.keys_passphrase_file
+        if to is None:
+            raise click.UsageError("name --to FILE, or --plain, or set KEYS_PASSPHRASE_FILE")
     for kid in keys_of(settings).change_passphrase(to):
         click.echo(f"{'encrypted' if to else 'plain'}: {kid}")
-    setting = f"must name {to}" if to else "must not be set"
-    hint(f"KEYS_PASSPHRASE_FILE {setting} from now on")
+    if to != settings.keys_passphrase_file:
+        setting = f"must name {to}" if to else "must not be set"
+        hint(f"KEYS_PASSPHRASE_FILE {setting} from now on")
 
 
 def _warn_of_laggards(settings: Settings, keyset: Keyset, kid: Kid) -> None:

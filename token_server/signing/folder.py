@@ -12,7 +12,8 @@ from token_server.signing import files
 
 STORE_RECORD = "store.json"
 # What may lie in a directory that is for keys and nothing else, beside private keys.
-_OURS = {"README.md", ".gitignore", "lock", "keyset.json", "keyset.json.new"}
+_FIRST = ("keyset.json.first", "keyset.json.first.new")
+_OURS = {"README.md", ".gitignore", "lock", "keyset.json", "keyset.json.new", *_FIRST}
 _OURS |= {STORE_RECORD, f"{STORE_RECORD}.new"}
 _PRIVATE_KEYS = {".pem", ".next", ".gone", ".new"}
 

@@ -172,6 +172,18 @@ def spent(
 def keyset_of(text: bytes, where: str, *, hint: str) -> Keyset:
     """Raises: Problem."""
     try:
-        return keyset_file.read(text.decode("utf-8"))
+        return keyset_file.read(_decoded(text))
+    except keyset_file.OtherVersion as other:
+        raise Problem(
+            f"{where} is no good: {other}",
+            hint="run the release that wrote it, or a later one",
+        ) from other
     except (ValueError, RecursionError) as fault:
         raise Problem(f"{where} is no good: {fault}", hint=hint) from fault
+
+
+def _decoded(text: bytes) -> str:
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError("it is damaged: it is no UTF-8 text") from None

@@ -27,6 +27,10 @@ _KID = re.compile(r"[!-~]{1,256}", re.ASCII)
 _PRIVATE_MEMBERS = {"d", "p", "q", "dp", "dq", "qi", "oth"}
 
 
+class OtherVersion(ValueError):
+    """Another release wrote the keyset, in a format of its own."""
+
+
 def write(keyset: Keyset) -> str:
     keys = [_record(key) for key in keyset.keys]
     document = {"version": VERSION, "counter": keyset.counter, "keys": keys}
@@ -35,9 +39,13 @@ def write(keyset: Keyset) -> str:
 
 def read(text: str) -> Keyset:
     """Raises: ValueError, which says what is wrong and where."""
-    document = json.loads(text)
-    if _member(document, "version", int, "the file") != VERSION:
-        raise ValueError(f'its "version" is not {VERSION}: another release wrote it')
+    document = _document(text)
+    version = _member(document, "version", int, "the file")
+    if version != VERSION:
+        raise OtherVersion(
+            f'its "version" is {version}, and this release reads {VERSION}: '
+            "another release wrote it"
+        )
     records = _member(document, "keys", list, "the file")
     keyset = Keyset(
         keys=tuple(_key(record, f"keys[{at}]") for at, record in enumerate(records)),
@@ -67,6 +75,16 @@ def as_text(moment: datetime | None) -> str | None:
     if moment is None:
         return None
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _document(text: str) -> object:
+    if not text.strip():
+        raise ValueError("it is empty")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        # The parser's own words help nobody, and may quote the file.
+        raise ValueError("it is damaged: it is no complete JSON text") from None
 
 
 def _record(key: SigningKey) -> dict[str, object]:
@@ -123,8 +141,8 @@ def _public_key(record: object, where: str) -> PublicKey:
     return public
 
 
-def _counter(document: dict[str, object]) -> int:
-    counter = document.get("counter", 0)
+def _counter(document: object) -> int:
+    counter = document.get("counter", 0) if isinstance(document, dict) else 0
     if type(counter) is not int or not 0 <= counter < _MAX_COUNTER:
         raise ValueError('its "counter" is no whole number')
     return counter

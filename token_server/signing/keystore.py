@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from token_server.problems import Problem
 from token_server.signing import files, keyset_file
 from token_server.signing.folder import KeysFolder
 from token_server.signing.keeper import (
@@ -48,6 +49,8 @@ class KeysDirectory:
     ) -> None:
         self.guard = guard or KeysetGuard()
         self.keyset_path = folder / "keyset.json"
+        # There while the first keyset is being made.
+        self._first = folder / "keyset.json.first"
         self._folder = KeysFolder(folder)
         self._private = PrivateFiles(folder)
         self._passphrase_file = passphrase_file
@@ -104,6 +107,7 @@ class KeysDirectory:
                 # Another process may have been faster.
                 if self.has_keyset():
                     return ()
+                self._begin_first()
                 made = (active or make_pair(key_size), make_pair(key_size))
                 keyset = first_keyset(
                     active=made[0].public,
@@ -176,7 +180,25 @@ class KeysDirectory:
     def _replace(self, keyset: Keyset, made: Iterable[KeyPair], passphrase: bytes | None) -> None:
         self._private.write(made, passphrase)
         files.replace(self.keyset_path, keyset_file.write(keyset).encode("ascii"))
+        if self._first.exists():
+            self._first.unlink()
+            files.sync(self._folder.path)
         self.guard.learn(history_of(keyset))
+
+    def _begin_first(self) -> None:
+        """Raises: Problem, where private keys lie beside no keyset.
+
+        A first start that was killed leaves private keys as well. It also leaves a mark, so that
+        the next one goes on.
+        """
+        folder = self._folder.path
+        if not self._first.exists() and any(folder.glob("*.pem*")):
+            raise Problem(
+                f"{folder} holds private keys, and no keyset.json",
+                hint="put keyset.json back from a backup; to make other keys, move the .pem files "
+                "out of that directory first",
+            )
+        files.replace(self._first, b"")
 
     def _open(self, key: SigningKey) -> RSAPrivateKey:
         return self._private.read(key, self._passphrase_file)

@@ -1,5 +1,6 @@
 """Private keys as text: PKCS#8, encrypted where there is a passphrase."""
 
+import re
 from pathlib import Path
 from typing import overload
 
@@ -14,6 +15,11 @@ from token_server.problems import Problem
 from token_server.signing import files, pkcs8, rsa_keys
 
 MIN_PASSPHRASE_BYTES = 16
+LOST = (
+    'put the file back from a backup, or let another key sign: "token-server keys revoke KID"; '
+    '"token-server keys list" shows the KID'
+)
+_COMPLETE = re.compile(rb"-----BEGIN ([A-Z ]+)-----.+-----END \1-----", re.DOTALL)
 
 
 @overload
@@ -80,6 +86,8 @@ def from_pem(pem: bytes, where: str, passphrase_file: Path | None) -> RSAPrivate
     Raises: Problem.
     """
     passphrase = read_passphrase(passphrase_file)
+    if not _COMPLETE.search(pem):
+        raise _damaged(where, "it is no complete PEM file" if pem.strip() else "it is empty")
     try:
         key = pkcs8.load(pem, passphrase)
     except TypeError as mismatch:
@@ -87,18 +95,24 @@ def from_pem(pem: bytes, where: str, passphrase_file: Path | None) -> RSAPrivate
     except ValueError as fault:
         raise _closed(where, passphrase_file) from fault
     if not isinstance(key, RSAPrivateKey):
-        raise Problem(f"{where} is no RSA key", hint="put back the file as it was made")
+        raise Problem(f"{where} is no RSA key", hint=LOST)
     if not rsa_keys.is_whole(key):
         raise _closed(where, passphrase_file)
     return key
 
 
 def _closed(where: str, passphrase_file: Path | None) -> Problem:
-    opened_with = f" with the passphrase in {passphrase_file}" if passphrase_file else ""
+    if passphrase_file is None:
+        return _damaged(where, "it holds no private key that can be read")
     return Problem(
-        f"{where} cannot be opened{opened_with}",
-        hint="put back the file, or the passphrase, that it was made with",
+        f"{where} cannot be opened with the passphrase in {passphrase_file}",
+        hint="KEYS_PASSPHRASE_FILE must name the passphrase that the key was encrypted with; "
+        f"if it does, the file is damaged: {LOST}",
     )
+
+
+def _damaged(where: str, how: str) -> Problem:
+    return Problem(f"{where} is damaged: {how}", hint=LOST)
 
 
 def _mismatch(where: str, passphrase_file: Path | None) -> Problem:
@@ -109,6 +123,5 @@ def _mismatch(where: str, passphrase_file: Path | None) -> Problem:
         )
     return Problem(
         f"{where} is not encrypted, yet KEYS_PASSPHRASE_FILE is set",
-        hint=f"openssl pkcs8 -topk8 -passout file:{passphrase_file} -in {where} -out {where}.new"
-        f" && mv {where}.new {where}",
+        hint='"token-server keys passphrase" encrypts every private key with that passphrase',
     )

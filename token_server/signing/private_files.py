@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from token_server.problems import Problem
 from token_server.signing import files, rsa_keys
 from token_server.signing.lifecycle import PublicKey, SigningKey
-from token_server.signing.pem import read_new_passphrase, read_private_key, write_private_key
+from token_server.signing.pem import LOST, read_new_passphrase, read_private_key, write_private_key
 from token_server.signing.rsa_keys import KeyPair
 
 RESTORE = "restore the keys directory from a backup"
@@ -52,7 +52,9 @@ class PrivateFiles:
         Raises: Problem, before anything has changed; OSError.
         """
         passphrase = read_new_passphrase(under)
-        found = {key.public: self._open(key.public, [before, under]) for key in keys}
+        # A key that is not encrypted yet is opened without a passphrase.
+        openers = dict.fromkeys([before, under, None])
+        found = {key.public: self._open(key.public, openers) for key in keys}
         for public, (path, _) in found.items():
             if path == self._next(public):
                 self._promote(public)
@@ -98,7 +100,7 @@ class PrivateFiles:
                     continue
                 except Problem as problem:
                     problems.append(problem)
-        raise problems[0] if problems else Problem(f"{self._pem(public)} is missing", hint=RESTORE)
+        raise problems[0] if problems else Problem(f"{self._pem(public)} is missing", hint=LOST)
 
     def _readable(self, public: PublicKey) -> tuple[Path, Path]:
         return self._pem(public), self._next(public)

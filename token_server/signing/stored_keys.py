@@ -27,7 +27,7 @@ from token_server.signing.keeper import (
 )
 from token_server.signing.keyset_guard import KeysetGuard, history_of
 from token_server.signing.lifecycle import Keyset, PublicKey, SigningKey, first_keyset
-from token_server.signing.pem import from_pem, read_new_passphrase, read_passphrase, to_pem
+from token_server.signing.pem import LOST, from_pem, read_new_passphrase, read_passphrase, to_pem
 from token_server.signing.rsa_keys import KeyPair, make_pair
 from token_server.tokens.model import Kid
 from token_server.tokens.ports import Clock
@@ -246,7 +246,7 @@ def _opened(found: Contents, key: SigningKey, passphrase_files: Iterable[Path]) 
     """By the first of the passphrases that opens it. Raises: Problem."""
     name = _name(key.public)
     if name not in found:
-        raise Problem(f"{name} is missing in the store", hint=RESTORE)
+        raise Problem(f"{name} is missing in the store", hint=LOST)
     problems = []
     for passphrase_file in passphrase_files:
         try:

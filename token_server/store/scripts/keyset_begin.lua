@@ -6,7 +6,7 @@
 if redis.call('HEXISTS', KEYS[2], 'keyset.json') == 1 then
   return redis.call('HGET', KEYS[2], 'attempt') == ARGV[1] and 'made' or 'there'
 end
-local used = redis.call('EXISTS', KEYS[1]) == 1 or redis.call('HEXISTS', KEYS[2], 'emptied') == 1
+local used = redis.call('EXISTS', KEYS[1]) == 1 or redis.call('EXISTS', KEYS[2]) == 1
 if used and ARGV[2] ~= '1' then return 'used' end
 redis.call('DEL', KEYS[2])
 redis.call('HSET', KEYS[2], 'attempt', ARGV[1], unpack(ARGV, 3))
