@@ -174,6 +174,25 @@ def test_a_revoked_key_that_was_forgotten_cannot_come_back() -> None:
     assert guard.seen.counter == 9
 
 
+def test_a_key_that_was_revoked_and_forgotten_is_not_imported_again(
+    place: Place, passphrase_file: Path
+) -> None:
+    keys = begun(place, passphrase_file)
+    public = public_key(5)
+    keys.guard.learn(KeysetHistory(revoked={public.kid: NOW}))
+    before = place.texts()
+    with pytest.raises(Problem, match=f"{public.kid} was revoked, and stays revoked"):
+        keys.change(
+            lambda keyset, now: rotation.admit(
+                keyset, public, rotation.Role.VERIFY_ONLY, now, POLICY
+            ),
+            key_size=2048,
+            clock=lambda: DUE,
+            grace_period=GRACE,
+        )
+    assert place.texts() == before
+
+
 def forged(text: bytes) -> bytes:
     """With a key of the attacker's own."""
     keyset = keyset_file.read(text.decode())

@@ -22,11 +22,13 @@ from token_server.problems import Problem
 from token_server.settings import Settings
 from token_server.signing import certificates, rotation
 from token_server.signing.foreign import (
+    FORMATS,
+    HOW_TO_OPEN,
     LARGEST_FILE,
-    ForeignKey,
     read_certificates,
     read_foreign_key,
 )
+from token_server.signing.foreign_key import ForeignKey
 from token_server.signing.keyset_file import as_text, is_kid
 from token_server.signing.lifecycle import PublicKey
 from token_server.signing.outcomes import AlreadyHeld, AlreadyScheduled, Imported
@@ -58,7 +60,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "Without it: the name in a JWK, else thumbprint.",
 )
 def import_key(file: Path, certificate: Path | None, role: str, naming: str | None) -> None:
-    """Take in an RSA key that was made elsewhere: PEM, PKCS#12 or JWK.
+    """Take in an RSA key that was made elsewhere: PEM, DER, PKCS#12 or JWK.
 
     The passphrase of FILE, if it has one, is the first line of stdin.
     """
@@ -159,9 +161,11 @@ def _content(file: Path) -> bytes:
         with file.open("rb") as opened:
             content = opened.read(LARGEST_FILE + 1)
     except OSError as error:
-        raise Problem(f"{file} cannot be read: {error.strerror}") from error
+        raise Problem(
+            f"{file} cannot be read: {error.strerror}", hint="let this user read the file"
+        ) from error
     if len(content) > LARGEST_FILE:
-        raise Problem(f"{file} is too large for a key")
+        raise Problem(f"{file} is too large for a key", hint=FORMATS)
     return content
 
 
@@ -179,7 +183,7 @@ def _passphrase() -> bytes:
 def _given(passphrase: bytes) -> bytes:
     if not passphrase:
         raise Problem(
-            "the file is encrypted, or none that can be read",
-            hint="write its passphrase to stdin as one line",
+            "the file is encrypted, and its passphrase is not on stdin",
+            hint=HOW_TO_OPEN,
         )
     return passphrase

@@ -1,67 +1,61 @@
-"""A key that was made elsewhere, read from PEM, PKCS#12 or a JWK."""
+"""A key that was made elsewhere, read from PEM, DER, PKCS#12 or a JWK."""
 
 import base64
-import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import (
-    RSAPrivateKey,
-    RSAPrivateNumbers,
-    RSAPublicKey,
-    RSAPublicNumbers,
-    rsa_crt_dmp1,
-    rsa_crt_dmq1,
-    rsa_crt_iqmp,
-    rsa_recover_prime_factors,
+from cryptography.hazmat.primitives.serialization import (
+    load_der_private_key,
+    load_der_public_key,
+    load_pem_private_key,
+    load_pem_public_key,
 )
-from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 from cryptography.hazmat.primitives.serialization.pkcs12 import (
     PKCS12KeyAndCertificates,
     load_pkcs12,
 )
 
 from token_server.problems import Problem
-from token_server.signing.jws import ALGORITHM
-from token_server.signing.rsa_keys import SMALLEST_KEY_SIZE, number
+from token_server.signing import foreign_key, pkcs8
+from token_server.signing.foreign_jwk import read_jwk
+from token_server.signing.foreign_key import ForeignKey, Passphrase, private_of, public_of
 
 # Of a key with a long chain of certificates; a larger one takes minutes to search.
 LARGEST_FILE = 100_000
-# What a verifier takes: joserfc reads no longer signature.
-LARGEST_KEY_SIZE = 8192
+FORMATS = "give an RSA key as PEM (PKCS#8 or PKCS#1), DER, PKCS#12 or JWK"
+HOW_TO_OPEN = (
+    "write the passphrase of the file to stdin as one line: "
+    '"token-server keys import FILE < PASSPHRASE_FILE"'
+)
 
-_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----", re.DOTALL)
-
-Passphrase = Callable[[], bytes]
-"""Asked for only if the file needs one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForeignKey:
-    public: RSAPublicKey
-    private: RSAPrivateKey | None = field(default=None, repr=False)
-    certificates: tuple[x509.Certificate, ...] = ()
-    kid: str | None = None
-    """The name that the file gives it."""
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----(.+?)-----END \1-----", re.DOTALL)
+_SEQUENCE = b"\x30"
+# The tag and the value of a PKCS#12 file's version, which no key has in this place.
+_PKCS12_VERSION = b"\x02\x01\x03"
+_PKCS12_VERSION_ENDS_BEFORE = 10
+_UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm)
 
 
 def read_foreign_key(data: bytes, passphrase: Passphrase) -> ForeignKey:
     """Raises: Problem."""
+    data = data.removeprefix(_BYTE_ORDER_MARK)
+    if not data.strip():
+        raise Problem("the file is empty", hint=FORMATS)
     if data.lstrip().startswith(b"{"):
-        found = _read_jwk(data)
+        found = read_jwk(data)
     elif b"-----BEGIN " in data:
         found = _read_pem(data, passphrase)
-    else:
+    elif not data.startswith(_SEQUENCE):
+        raise Problem("the file is no key that can be read", hint=FORMATS)
+    elif _PKCS12_VERSION in data[:_PKCS12_VERSION_ENDS_BEFORE]:
         found = _read_pkcs12(data, passphrase)
-    size = found.public.key_size
-    if not SMALLEST_KEY_SIZE <= size <= LARGEST_KEY_SIZE:
-        raise Problem(
-            f"the key has {size} bits",
-            hint=f"it must have {SMALLEST_KEY_SIZE} to {LARGEST_KEY_SIZE} (RFC 7518 §3.3)",
-        )
+    else:
+        found = _read_der(data, passphrase)
+    foreign_key.check(found)
     return found
 
 
@@ -76,23 +70,33 @@ def read_certificates(data: bytes) -> tuple[x509.Certificate, ...]:
 
 
 def _read_pem(data: bytes, passphrase: Passphrase) -> ForeignKey:
-    blocks = [(match[1], match[0]) for match in _BLOCK.finditer(data)]
-    private = [block for kind, block in blocks if kind.endswith(b"PRIVATE KEY")]
-    public = [block for kind, block in blocks if kind.endswith(b"PUBLIC KEY")]
-    chain = b"\n".join(block for kind, block in blocks if kind == b"CERTIFICATE")
+    blocks = [(match[1], match[0], match[2]) for match in _BLOCK.finditer(data)]
+    private = [each for each in blocks if each[0].endswith(b"PRIVATE KEY")]
+    public = [each for each in blocks if each[0].endswith(b"PUBLIC KEY")]
+    chain = b"\n".join(block for kind, block, _ in blocks if kind == b"CERTIFICATE")
     certificates = read_certificates(chain) if chain else ()
     if len(private) > 1:
         raise Problem("the file holds several private keys", hint="give it one at a time")
     if private:
-        key = _rsa(_opened_pem(private[0], passphrase))
+        _check_pem_algorithm(private[0][2])
+        key = private_of(_opened_pem(private[0][1], passphrase))
         return ForeignKey(public=key.public_key(), private=key, certificates=certificates)
     try:
-        loaded: object = load_pem_public_key(public[0]) if public else certificates[0].public_key()
+        if public:
+            _check_pem_algorithm(public[0][2])
+            loaded: object = load_pem_public_key(public[0][1])
+        else:
+            loaded = certificates[0].public_key()
     except (ValueError, IndexError, UnsupportedAlgorithm) as fault:
-        raise Problem("the file holds no key that can be read") from fault
-    if not isinstance(loaded, RSAPublicKey):
-        raise _not_rsa()
-    return ForeignKey(public=loaded, certificates=certificates)
+        raise Problem("the file holds no key that can be read", hint=FORMATS) from fault
+    return ForeignKey(public=public_of(loaded), certificates=certificates)
+
+
+def _check_pem_algorithm(body: bytes) -> None:
+    # A body with headers is PKCS#1, which has no algorithm.
+    if b":" not in body:
+        with suppress(ValueError):
+            foreign_key.check_algorithm(base64.b64decode(body))
 
 
 def _opened_pem(block: bytes, passphrase: Passphrase) -> object:
@@ -101,22 +105,59 @@ def _opened_pem(block: bytes, passphrase: Passphrase) -> object:
     except TypeError:
         pass  # It is encrypted.
     except (ValueError, UnsupportedAlgorithm) as fault:
-        raise Problem("the private key cannot be read") from fault
+        raise Problem("the private key cannot be read", hint=FORMATS) from fault
     try:
-        return load_pem_private_key(block, passphrase())
+        return _decrypted(block, passphrase(), load_pem_private_key)
     except (ValueError, UnsupportedAlgorithm) as fault:
-        raise Problem("the private key cannot be opened with this passphrase") from fault
+        raise _wrong_passphrase() from fault
+
+
+def _decrypted(
+    data: bytes, passphrase: bytes, otherwise: Callable[[bytes, bytes], object]
+) -> object:
+    plain = pkcs8.decrypted(data, passphrase)
+    if plain is None:
+        return otherwise(data, passphrase)
+    foreign_key.check_algorithm(plain)
+    return load_der_private_key(plain, None)
+
+
+def _read_der(data: bytes, passphrase: Passphrase) -> ForeignKey:
+    """PKCS#8, PKCS#1, a public key, or a certificate."""
+    foreign_key.check_algorithm(data)
+    try:
+        key = private_of(_opened_der(data, passphrase))
+        return ForeignKey(public=key.public_key(), private=key)
+    except _UNREADABLE:
+        pass
+    try:
+        return ForeignKey(public=public_of(load_der_public_key(data)))
+    except _UNREADABLE:
+        pass
+    try:
+        certificate = x509.load_der_x509_certificate(data)
+        return ForeignKey(public=public_of(certificate.public_key()), certificates=(certificate,))
+    except _UNREADABLE as fault:
+        raise Problem("the file is no key that can be read", hint=FORMATS) from fault
+
+
+def _opened_der(data: bytes, passphrase: Passphrase) -> object:
+    try:
+        return load_der_private_key(data, None)
+    except TypeError:
+        pass  # It is encrypted.
+    try:
+        return _decrypted(data, passphrase(), load_der_private_key)
+    except ValueError as fault:
+        raise _wrong_passphrase() from fault
 
 
 def _read_pkcs12(data: bytes, passphrase: Passphrase) -> ForeignKey:
     found = _opened_pkcs12(data, None) or _opened_pkcs12(data, b"")
     found = found or _opened_pkcs12(data, passphrase())
     if found is None:
-        raise Problem(
-            "the file cannot be opened with this passphrase, or is none that can be read",
-            hint="give a key as PEM, PKCS#12 or JWK",
-        )
-    key = _rsa(found.key)
+        raise _wrong_passphrase()
+    key = private_of(found.key)
     first = [found.cert] if found.cert else []
     return ForeignKey(
         public=key.public_key(),
@@ -132,47 +173,5 @@ def _opened_pkcs12(data: bytes, passphrase: bytes | None) -> PKCS12KeyAndCertifi
         return None
 
 
-def _read_jwk(data: bytes) -> ForeignKey:
-    """RFC 7517 §4, RFC 7518 §6.3; or a JWK Set of one key."""
-    try:
-        jwk = json.loads(data)
-        if "keys" in jwk:
-            (jwk,) = jwk["keys"]
-        if jwk["kty"] != "RSA":
-            raise _not_rsa()
-        if jwk.get("alg", ALGORITHM) != ALGORITHM or jwk.get("use", "sig") != "sig":
-            raise Problem("the key is for another use", hint=f"tokens are signed with {ALGORITHM}")
-        public = RSAPublicNumbers(number(jwk["e"]), number(jwk["n"]))
-        return ForeignKey(
-            public=public.public_key(),
-            private=_private_numbers(jwk, public).private_key() if "d" in jwk else None,
-            certificates=tuple(
-                x509.load_der_x509_certificate(base64.b64decode(text, validate=True))
-                for text in jwk.get("x5c", [])
-            ),
-            kid=jwk.get("kid"),
-        )
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        # What they say may quote the file.
-        raise Problem("the file is no JWK of an RSA key that can be read") from None
-
-
-def _private_numbers(jwk: dict[str, str], public: RSAPublicNumbers) -> RSAPrivateNumbers:
-    d = number(jwk["d"])
-    if "p" in jwk and "q" in jwk:
-        p, q = number(jwk["p"]), number(jwk["q"])
-    else:
-        p, q = rsa_recover_prime_factors(public.n, public.e, d)
-    return RSAPrivateNumbers(
-        p, q, d, rsa_crt_dmp1(d, p), rsa_crt_dmq1(d, q), rsa_crt_iqmp(p, q), public
-    )
-
-
-def _rsa(key: object) -> RSAPrivateKey:
-    if not isinstance(key, RSAPrivateKey):
-        raise _not_rsa()
-    return key
-
-
-def _not_rsa() -> Problem:
-    return Problem("the file holds no RSA key", hint=f"tokens are signed with {ALGORITHM}")
+def _wrong_passphrase() -> Problem:
+    return Problem("the private key cannot be opened with this passphrase", hint=HOW_TO_OPEN)

@@ -52,6 +52,12 @@ class KeysetGuard:
                 )
             self._seen = self._seen.merged(history_of(keyset))
 
+    def check_new(self, before: Keyset, after: Keyset) -> None:
+        """Raises: Problem, if a key that was revoked and forgotten is taken in again."""
+        for kid in self._seen.revoked:
+            if before.find(kid) is None and is_taken_back(after, kid):
+                raise Problem(f"{kid} was revoked, and stays revoked", hint="import another key")
+
 
 def is_taken_back(keyset: Keyset, revoked: Kid) -> bool:
     """Whether a key that was revoked is in the keyset as if it had not been."""

@@ -146,6 +146,7 @@ class KeysDirectory:
                 imported=imported,
             )
             if plan.is_change:
+                self.guard.check_new(plan.before, plan.after)
                 check_signers(plan, now, self._open)
                 self._replace(plan.after, plan.made, passphrase)
             gone = spent(before, plan.after, now, grace_period, self._private.has_any)

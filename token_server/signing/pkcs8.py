@@ -112,12 +112,19 @@ def load(pem: bytes, passphrase: bytes | None) -> object:
     Raises: TypeError, if it is encrypted and there is no passphrase, or the reverse; ValueError.
     """
     # The primes are not tested again: that takes 100 times as long as `rsa_keys.is_whole`.
-    found = _parsed(pem)
-    if passphrase is None or found is None:
+    plain = None if passphrase is None else decrypted(pem, passphrase)
+    if plain is None:
         return load_pem_private_key(pem, passphrase, unsafe_skip_rsa_key_validation=True)
-    return load_der_private_key(
-        _decrypted(found, passphrase), None, unsafe_skip_rsa_key_validation=True
-    )
+    return load_der_private_key(plain, None, unsafe_skip_rsa_key_validation=True)
+
+
+def decrypted(data: bytes, passphrase: bytes) -> bytes | None:
+    """Return the PKCS#8 in PEM or DER, as DER; None for another format, or other algorithms.
+
+    Raises: ValueError, if the passphrase is wrong, as far as that can be seen.
+    """
+    found = _parsed(data)
+    return _decrypted(found, passphrase) if found else None
 
 
 def derive(passphrase: bytes, salt: bytes, rounds: int = ROUNDS) -> bytes:
@@ -126,13 +133,12 @@ def derive(passphrase: bytes, salt: bytes, rounds: int = ROUNDS) -> bytes:
     return kdf.derive(passphrase)
 
 
-def _parsed(pem: bytes) -> _EncryptedPrivateKeyInfo | None:
+def _parsed(data: bytes) -> _EncryptedPrivateKeyInfo | None:
     """None: another format, or other algorithms."""
-    match = _BLOCK.search(pem)
-    if match is None:
-        return None
+    match = _BLOCK.search(data)
     try:
-        info = asn1.decode_der(_EncryptedPrivateKeyInfo, base64.b64decode(match[1]))
+        der = base64.b64decode(match[1]) if match else data
+        info = asn1.decode_der(_EncryptedPrivateKeyInfo, der)
     except ValueError:
         return None
     kdf, encryption = info.algorithm.parameters.kdf, info.algorithm.parameters.encryption

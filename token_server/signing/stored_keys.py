@@ -126,6 +126,7 @@ class StoredKeys:
             gone = spent(before, plan.after, now, grace_period, partial(_is_kept, found))
             if not plan.is_change:
                 return _without(found, gone), plan.carried_out(gone)
+            self.guard.check_new(plan.before, plan.after)
             check_signers(plan, now, lambda key: _opened(found, key, [self._passphrase_file]))
             after = {
                 **found,
