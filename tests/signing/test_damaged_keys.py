@@ -81,3 +81,11 @@ def test_a_modulus_whose_factors_are_itself_and_one_cannot_be_opened(tmp_path: P
 def test_a_whole_private_key_is_opened(tmp_path: Path) -> None:
     found = opened(tmp_path / "key.pem", written(numbers()))
     assert found.private_numbers() == private_key(0).private_numbers()
+
+
+def test_a_private_key_is_never_written_over_another_file(tmp_path: Path) -> None:
+    path = tmp_path / "key.pem"
+    path.write_text("precious")
+    with pytest.raises(FileExistsError):
+        pem.write_private_key(path, private_key(0), None)
+    assert path.read_text() == "precious"

@@ -293,11 +293,3 @@ def test_a_private_key_that_is_no_rsa_key_is_a_problem(plain: Path) -> None:
     key = make_ec_key(SECP256R1())
     path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     assert problem_with(plain).text == f"{path} is no RSA key"
-
-
-def test_a_private_key_is_never_written_over_another_file(tmp_path: Path) -> None:
-    path = tmp_path / "key.pem"
-    path.write_text("precious")
-    with pytest.raises(FileExistsError):
-        pem.write_private_key(path, private_key(0), None)
-    assert path.read_text() == "precious"
