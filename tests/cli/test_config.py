@@ -1,6 +1,7 @@
 """`token-server config`, run as an operator runs it."""
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from support.tls import tls_files
 
 from token_server.settings import Settings
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - that is the mistake
 CANARY = "c4n4ry"
 
 
@@ -132,3 +134,59 @@ def test_a_short_passphrase_is_a_warning(
     err = shell("config", "check", KEYS_PASSPHRASE_FILE=str(passphrase)).err
     assert ("warning: the passphrase in KEYS_PASSPHRASE_FILE has" in err) == warned
     assert "ZZ" not in err
+
+
+@pytest.mark.parametrize(
+    ("settings", "warned"),
+    [
+        ({"HOST": EVERYWHERE}, "HOST is 0.0.0.0"),
+        ({"PORT": "9000"}, "PORT is 9000"),
+        ({"PORT": "0"}, ""),
+        ({"HOST": "::1"}, ""),
+        ({"HOST": EVERYWHERE, "PORT": "9000", "ISSUER": "https://auth.example"}, ""),
+    ],
+)
+def test_an_issuer_left_at_its_default_elsewhere_is_a_warning(
+    shell: Shell, settings: dict[str, str], warned: str
+) -> None:
+    done = shell("config", "check", **settings)
+    assert done.code == 0
+    assert ("its default, but" in done.err) == bool(warned)
+    assert warned in done.err
+
+
+def test_an_issuer_left_at_its_default_with_tls_is_a_warning(shell: Shell, tmp_path: Path) -> None:
+    assert (
+        "its default, but the server speaks TLS"
+        in shell("config", "check", **tls_files(tmp_path)).err
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "pair"),
+    [
+        ({"REFRESH_TOKEN_LIFETIME": "15m"}, ("ACCESS_TOKEN_", "REFRESH_TOKEN_")),
+        ({"SHORT_TERM_REFRESH_TOKEN_LIFETIME": "15m"}, ("ACCESS_TOKEN_", "SHORT_TERM_")),
+        ({"SHORT_TERM_REFRESH_TOKEN_LIFETIME": "15d"}, ("SHORT_TERM_", "REFRESH_TOKEN_")),
+        ({"SESSION_LIFETIME": "14m"}, ("ACCESS_TOKEN_", "SESSION_")),
+        ({"GRACE_PERIOD": "14d"}, ("GRACE_", "REFRESH_TOKEN_")),
+        ({"GRACE_PERIOD": "30m"}, ("GRACE_", "SHORT_TERM_")),
+        ({"SESSION_LIFETIME": "20m", "GRACE_PERIOD": "20m"}, ("GRACE_", "SESSION_")),
+        ({"RECOVERY_PERIOD": "15d"}, ("RECOVERY_", "REFRESH_TOKEN_")),
+        ({"RECOVERY_PERIOD": "60"}, ("RECOVERY_", "GRACE_")),
+        ({"KEY_ROTATION_INTERVAL": "1h"}, ("KEY_PROPAGATION_", "KEY_ROTATION_")),
+    ],
+)
+def test_lengths_of_time_that_contradict_each_other_are_a_warning(
+    shell: Shell, settings: dict[str, str], pair: tuple[str, str]
+) -> None:
+    done = shell("config", "check", **settings)
+    assert (done.code, done.out) == (0, "settings are good\n")
+    assert re.search(rf"warning: {pair[0]}\w+ \(\w+\) is not \w+ than {pair[1]}", done.err)
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"RECOVERY_PERIOD": "0"}, {"GRACE_PERIOD": "0"}, {"SESSION_LIFETIME": "1d"}]
+)
+def test_usual_lengths_of_time_are_no_warning(shell: Shell, settings: dict[str, str]) -> None:
+    assert shell("config", "check", **settings).err == ""

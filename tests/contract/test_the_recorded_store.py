@@ -205,3 +205,12 @@ async def test_a_directory_that_cannot_be_written_is_a_warning(
     briefing = await meet_store(world.settings)
     assert briefing.secret
     assert stream.getvalue().count("the identity of the store cannot be recorded") == 1
+
+
+async def test_another_issuer_on_the_same_store_is_a_warning(world: World) -> None:
+    log_to(stream := StringIO())
+    await meet_store(world.settings)
+    assert "ISSUER" not in stream.getvalue()
+    other = world.settings.model_copy(update={"issuer": "https://other.example"})
+    await meet_store(other)
+    assert f"were started with {world.settings.issuer} in" in stream.getvalue()

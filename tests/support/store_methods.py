@@ -16,15 +16,18 @@ from token_server.store.accounts import Accounts, RememberedAccounts
 from token_server.store.attempts import Attempts
 from token_server.store.connect import connect
 from token_server.store.engine import Engine, Script
+from token_server.store.issuers import note_issuer
 from token_server.store.key_expiries import StoredKeyExpiries
 from token_server.store.keyset import StoredKeyset
+from token_server.store.keyset_history import StoredKeysetHistory
 from token_server.store.known_networks import StoredKnownNetworks
-from token_server.store.memory import StoreMemory, load_secret
+from token_server.store.memory import StoreMemory, find_secret, load_secret
 from token_server.store.session_list import SessionList
 from token_server.store.sessions import SessionEnds, Sessions
 from token_server.store.single_use import UsedOnce
 from token_server.store.subjects import end_all_sessions
 from token_server.store.verifiers import Verifiers
+from token_server.tokens.keyset_history import KeysetHistory
 from token_server.tokens.model import ClientId, EndReason, Session, TokenId
 from token_server.tokens.outcomes import Ended, Outcome, Reused, Showing
 
@@ -175,6 +178,19 @@ async def _set_password(bench: Bench) -> None:
 
 ROWS = [
     Row("load_secret", Kind.DURABLE, lambda b: load_secret(b.engine)),
+    Row("find_secret", Kind.READS, lambda b: find_secret(b.engine)),
+    Row("StoreMemory.find_secret", Kind.READS, lambda b: b.memory.find_secret()),
+    Row(
+        "StoredKeysetHistory.record",
+        Kind.DURABLE,
+        lambda b: StoredKeysetHistory(b.engine).record(KeysetHistory(counter=7)),
+    ),
+    Row(
+        "StoredKeysetHistory.recorded",
+        Kind.READS,
+        lambda b: StoredKeysetHistory(b.engine).recorded(),
+    ),
+    Row("note_issuer", Kind.FORGETTABLE, lambda b: note_issuer(b.engine, "https://a", b.clock())),
     Row("StoreMemory.check", Kind.READS, lambda b: b.memory.check()),
     Row("Sessions.begin", Kind.DURABLE, lambda b: b.desk.begin(b.clock())),
     Row("Sessions.show: reuse", Kind.DURABLE, _reuse, prepare=_spend_two_tokens),
@@ -271,6 +287,8 @@ ROWS = [
     Row("Verifiers.all", Kind.READS, lambda b: b.verifiers.all()),
 ]
 WITHOUT_A_ROW = {
+    "StoreMemory.open": "does not ask the store",
+    "StoreMemory.close": "does not ask the store",
     "StoredKeyExpiries.is_reserved": "does not ask the store",
     "Verifiers.fetched": "does not ask the store",
     "Verifiers.keep_writing": "calls write_down, for ever",

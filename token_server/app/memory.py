@@ -10,11 +10,13 @@ import structlog
 from token_server import store_url
 from token_server.alarm import Alarm
 from token_server.app.store import Briefing, checked_store, unusable
+from token_server.app.warnings import other_issuers
 from token_server.problems import Problem
 from token_server.rounds import Rounds
 from token_server.settings import Settings
 from token_server.signing.store_record import StoreRecord, StoreRecordFile
 from token_server.store.engine import Engine
+from token_server.store.issuers import note_issuer
 from token_server.store.memory import (
     StoreMemory,
     find_secret,
@@ -55,6 +57,10 @@ async def meet_store(settings: Settings) -> Briefing:
             structlog.get_logger().warning(shortfall.text, hint=shortfall.fix)
         try:
             secret = await _recorded_secret(engine, settings)
+            if secret is not None:
+                others = await note_issuer(engine, settings.issuer, system_clock())
+                for warning in other_issuers(settings, others):
+                    structlog.get_logger().warning(warning.text, hint=warning.hint)
         except TemporarilyUnavailable as fault:
             raise unusable(fault) from fault
         return Briefing(secret=secret, waits_for_fsync=engine.waits_for_fsync)

@@ -3,18 +3,20 @@
 `config check` prints them and `serve` logs them. A new one is a function in `_CHECKS`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from cryptography import x509
 
+from token_server.app.time_warnings import contradictions
 from token_server.durations import write_duration
 from token_server.host_names import is_loopback
 from token_server.problems import Problem
 from token_server.settings import Settings
 from token_server.signing.pem import MIN_PASSPHRASE_BYTES, read_passphrase
+from token_server.store.issuers import KEPT
 
 COMMON_CACHE_TIME = timedelta(minutes=10)
 """For which jose and jwks-rsa keep a JWK Set (docs/operations.md)."""
@@ -68,6 +70,36 @@ def _http_issuer(settings: Settings, _now: datetime) -> Iterator[Problem]:
         )
 
 
+def _default_issuer(settings: Settings, _now: datetime) -> Iterator[Problem]:
+    defaults = Settings.model_fields
+    if settings.issuer != defaults["issuer"].default:
+        return
+    elsewhere = []
+    if not is_loopback(settings.host):
+        elsewhere.append(f"HOST is {settings.host}")
+    if settings.port not in {0, defaults["port"].default}:
+        elsewhere.append(f"PORT is {settings.port}")
+    if settings.tls_cert_file is not None:
+        elsewhere.append("the server speaks TLS")
+    if elsewhere:
+        yield Problem(
+            f"ISSUER is {settings.issuer}, its default, but {' and '.join(elsewhere)}: "
+            "verifiers look for the keys at the issuer",
+            hint="set ISSUER to the URL under which clients and verifiers reach the server",
+        )
+
+
+def other_issuers(settings: Settings, others: Sequence[str]) -> Iterator[Problem]:
+    """Yield a warning if servers with other issuers have used the store lately."""
+    if others:
+        yield Problem(
+            f"ISSUER is {settings.issuer}, but servers of this store were started with "
+            f"{', '.join(others)} in the last {KEPT.days} days: "
+            "a token of one is refused by verifiers of the other",
+            hint="set the same ISSUER on every server; ignore this if it was changed on purpose",
+        )
+
+
 def _short_passphrase(settings: Settings, _now: datetime) -> Iterator[Problem]:
     # An earlier release took any passphrase, so keys may be encrypted with a short one.
     try:
@@ -95,6 +127,8 @@ def _short_propagation_period(settings: Settings, _now: datetime) -> Iterator[Pr
 _CHECKS: tuple[Callable[[Settings, datetime], Iterator[Problem]], ...] = (
     _plain_http,
     _http_issuer,
+    _default_issuer,
+    contradictions,
     _certificate,
     _short_passphrase,
     _short_propagation_period,

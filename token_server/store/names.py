@@ -17,6 +17,7 @@ ACCOUNT_FORMS = "token-server:account-forms"
 ATTEMPTS = "token-server:attempts:"
 USED = "token-server:used:"
 KNOWN_NETWORKS = "token-server:known-networks:"
+ISSUERS = "token-server:issuers"
 PROBE = "token-server:probe"
 BARRIER = "token-server:barrier"
 _ESCAPES = str.maketrans({"%": "%25", "{": "%7B", "}": "%7D"})
