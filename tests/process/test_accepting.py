@@ -13,7 +13,9 @@ from starlette.applications import Starlette
 
 from token_server.process import accepting
 from token_server.process.accepting import LOOKS_AGAIN_AFTER, WAITS_FOR_A_DOUBLING, Acceptor
+from token_server.process.file_limit import ConnectionLimits
 from token_server.process.http_server import HttpServer
+from token_server.process.room import Room
 from token_server.process.tally import Tally
 
 
@@ -27,7 +29,8 @@ class Worker(Acceptor):
     """One of two; keeps what it takes, and notes how often it looked."""
 
     def __init__(self, listener: socket.socket, tally: Tally) -> None:
-        super().__init__([listener.dup()], tally.seat(0), self._keep)
+        room = Room(ConnectionLimits.of_this_process(), [], is_exempt=lambda _: False)
+        super().__init__([listener.dup()], tally.seat(0), self._keep, room)
         self.kept: list[socket.socket] = []
         self.looked = 0
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import uvloop
 from starlette.responses import PlainTextResponse
+from support.http_servers import running
 from support.tls import tls_files
 
 from token_server.process import accepting, http_server
@@ -48,10 +49,8 @@ async def serving(
         drain_seconds=PATIENCE,
         on_listening=listens.set,
     )
-    run = asyncio.create_task(server.serve([listener]))
-    await listens.wait()
-    yield server
-    await run
+    async with running(server, listener, listens):
+        yield server
 
 
 async def leave(server: HttpServer, listener: socket.socket) -> None:

@@ -15,6 +15,7 @@ from functools import partial
 
 import structlog
 
+from token_server.process.room import Room
 from token_server.process.sockets import BACKLOG
 from token_server.process.tally import Seat
 
@@ -42,11 +43,12 @@ class Acceptor:
     """One worker's share of what comes."""
 
     def __init__(
-        self, listeners: Sequence[socket.socket], seat: Seat, open_: OpenConnection
+        self, listeners: Sequence[socket.socket], seat: Seat, open_: OpenConnection, room: Room
     ) -> None:
         self._listeners = listeners
         self._seat = seat
         self._open = open_
+        self._room = room
         self._loop = asyncio.get_running_loop()
         self._held: set[socket.socket] = set()
         self._taken = 0
@@ -75,7 +77,7 @@ class Acceptor:
             if is_last:
                 with suppress(OSError):
                     for _ in range(BACKLOG):
-                        self._begin(listener.accept()[0])
+                        self._begin(*listener.accept())
             listener.close()
         if self._opening:
             # Whose TLS handshake has begun counts as taken.
@@ -103,17 +105,19 @@ class Acceptor:
         self._resumption = self._loop.call_later(seconds, self._resume)
 
     def _take(self, listener: socket.socket) -> None:
+        self._room.make(len(self._held))
         try:
             for _ in range(MOST_IN_A_TURN):
                 if not self._is_our_turn():
                     self._resume_after(LOOKS_AGAIN_AFTER)
                     return
-                self._begin(listener.accept()[0])
+                self._begin(*listener.accept())
         except (BlockingIOError, ConnectionAbortedError):
             # Another one was faster, or it was given up.
             self._left_for = 0.0
         except OSError as fault:
             log.warning("no connection is taken for a second", cause=fault.strerror)
+            self._room.close_longest_idle()
             self._leave()
             self._resume_after(NO_ROOM_FOR)
 
@@ -127,7 +131,10 @@ class Acceptor:
             self._left_for, self._taken_elsewhere = 0.0, taken
         return self._left_for >= WAITS_FOR_A_DOUBLING * math.log2(lead / LEAD)
 
-    def _begin(self, accepted: socket.socket) -> None:
+    def _begin(self, accepted: socket.socket, address: tuple[str, object]) -> None:
+        if not self._room.enter(accepted, address[0]):
+            accepted.close()
+            return
         self._held.add(accepted)
         self._taken += 1
         self._note()
@@ -146,6 +153,7 @@ class Acceptor:
 
     def _lose(self, accepted: socket.socket) -> None:
         self._held.discard(accepted)
+        self._room.leave(accepted)
         self._note()
 
     def _note(self) -> None:

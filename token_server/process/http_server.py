@@ -13,6 +13,8 @@ from starlette.types import ASGIApp
 from uvicorn._types import ASGI3Application
 
 from token_server.process.accepting import Acceptor
+from token_server.process.file_limit import ConnectionLimits
+from token_server.process.room import Room
 from token_server.process.tally import Seat
 from token_server.web.answering import EVERY_ANSWER
 from token_server.web.forwarded import NO_PROXIES, TrustedProxies
@@ -27,6 +29,30 @@ FAREWELL_SECONDS = 1.0
 HSTS = ((b"strict-transport-security", b"max-age=31536000"),)
 
 
+def _config(app: ASGIApp, *, is_tls: bool, drain_seconds: int) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        interface="asgi3",
+        http=Hardened,
+        ws="none",
+        lifespan="off",
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        # Part of heads that are made once, like the date (web/answering.py).
+        headers=[
+            (name.decode(), value.decode())
+            for name, value in (*EVERY_ANSWER, *(HSTS if is_tls else ()))
+        ],
+        log_config=None,
+        workers=1,
+        # What one request says of itself is no matter to the next on its connection.
+        reset_contextvars=True,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=drain_seconds,
+    )
+
+
 class HttpServer(uvicorn.Server):
     def __init__(  # noqa: PLR0913 - each by its name
         self,
@@ -35,42 +61,26 @@ class HttpServer(uvicorn.Server):
         seat: Seat,
         tls: SSLContext | None,
         trusted_proxies: TrustedProxies = NO_PROXIES,
+        limits: ConnectionLimits | None = None,
         drain_seconds: int,
         on_listening: Callable[[], None],
     ) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                interface="asgi3",
-                http=Hardened,
-                ws="none",
-                lifespan="off",
-                proxy_headers=False,
-                server_header=False,
-                access_log=False,
-                # Part of heads that are made once, like the date (web/answering.py).
-                headers=[
-                    (name.decode(), value.decode())
-                    for name, value in (*EVERY_ANSWER, *(HSTS if tls else ()))
-                ],
-                log_config=None,
-                workers=1,
-                # What one request says of itself is no matter to the next on its connection.
-                reset_contextvars=True,
-                timeout_keep_alive=KEEP_ALIVE_SECONDS,
-                timeout_graceful_shutdown=drain_seconds,
-            )
-        )
+        super().__init__(_config(app, is_tls=tls is not None, drain_seconds=drain_seconds))
         self._seat = seat
         self._tls = tls
         self.trusted_proxies = trusted_proxies
+        self._room = Room(
+            limits or ConnectionLimits.of_this_process(),
+            self.server_state.connections,
+            is_exempt=trusted_proxies.trusts,
+        )
         self._acceptor: Acceptor | None = None
         self._on_listening = on_listening
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn's, but all workers share their sockets, and see that each holds its share."""
         self.servers = []
-        self._acceptor = Acceptor(sockets or (), self._seat, self._open)
+        self._acceptor = Acceptor(sockets or (), self._seat, self._open, self._room)
         self._acceptor.start()
         self.started = True
         self._on_listening()
@@ -115,15 +125,28 @@ class _Connection(Hardened):
             server.config, server.server_state, {}, trusted_proxies=server.trusted_proxies
         )
         self._on_lost = on_lost
-        self._is_last = False
+        self._is_last = self._leaves = self._was_unread = False
 
     def shutdown(self) -> None:
+        if not self._leaves:
+            self._leaves = True
+            self.loop.call_later(FAREWELL_SECONDS, self._leave_unread)
         if self.cycle is None and not self._is_last:
             # Its request may be on its way: no client knows that it can ask again.
             self._is_last = True
             self.loop.call_later(FAREWELL_SECONDS, self.shutdown)
         else:
             super().shutdown()
+
+    def _leave_unread(self) -> None:
+        """Look until it is gone: the server waits for all connections but these."""
+        if self not in self.connections:
+            return
+        if self.is_unread and self._was_unread:
+            self.transport.abort()
+        else:
+            self._was_unread = self.is_unread
+            self.loop.call_later(FAREWELL_SECONDS, self._leave_unread)
 
     def _begin(self, app: ASGI3Application) -> None:
         super()._begin(app)

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import structlog
 
 from token_server.process.child import Orders
+from token_server.process.file_limit import raise_file_limit
 from token_server.process.signals import ignore_signals
 from token_server.process.sockets import listen, urls_of
 from token_server.process.standard_streams import bound_standard_streams
@@ -39,6 +40,7 @@ def serve(  # noqa: PLR0913 - each by its name
     `prepare` is called when the store answers; each worker gets its result. `opener` names, as
     `module:function`, what a worker calls for its app. `report` is called once all serve.
     """
+    raise_file_limit()
     _set_up_process()
     tls, workers = tls_of(settings), worker_count(settings.workers)
     with ExitStack() as at_the_end:

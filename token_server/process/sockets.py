@@ -8,6 +8,10 @@ from contextlib import ExitStack
 from token_server.problems import Problem
 
 BACKLOG = 4096
+UNREAD_SECONDS = 15
+"""As WRITE_SECONDS of web/connection.py, for what only the kernel knows to be unread."""
+SEND_BUFFER_BYTES = 128 * 1024
+"""More than any answer has. The kernel would keep megabytes for a client that never reads."""
 
 Address = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 
@@ -61,12 +65,20 @@ def _listen(family: int, address: Address) -> socket.socket:
     try:
         # A port in TIME_WAIT is free. One where anybody listens is not, be it our own server.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _limit_unread_answers(listener)
         listener.bind(address)
         listener.listen(BACKLOG)
     except OSError:
         listener.close()
         raise
     return listener
+
+
+def _limit_unread_answers(listener: socket.socket) -> None:
+    """For the connections that it accepts, which inherit it: no syscall for each."""
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * UNREAD_SECONDS)
 
 
 def _addresses(host: str, port: int) -> list[tuple[int, Address]]:

@@ -34,6 +34,8 @@ class Connection(HttpToolsProtocol):
     MAX_AT_ONCE = 256
     """Of a worker. Each takes most of a millisecond: the last waits for a quarter of a second."""
     RECEIVE_SECONDS = 5.0
+    WRITE_SECONDS = 15.0
+    """A client that does not read for so long is cut off."""
 
     def __init__(
         self,
@@ -55,6 +57,7 @@ class Connection(HttpToolsProtocol):
         self._receiving = Patience(
             self.loop, seconds=self.RECEIVE_SECONDS, on_end=self._on_half_received
         )
+        self._writing = Patience(self.loop, seconds=self.WRITE_SECONDS, on_end=self._on_unread)
         self._crowd = Crowd.of(server_state, at_once=self.MAX_AT_ONCE)
         self._share = self._crowd.share_of(UNKNOWN)
         self._turn: Turn | None = None
@@ -75,15 +78,18 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._receiving.forget()
         self._idle.forget()
+        self._writing.forget()
         super().connection_lost(exc)
         self._note_who_waits()
 
     def pause_writing(self) -> None:
         super().pause_writing()
+        self._writing.begin()
         self._note_who_waits()
 
     def resume_writing(self) -> None:
         super().resume_writing()
+        self._writing.stop()
         self._note_who_waits()
 
     def on_response_complete(self) -> None:
@@ -186,6 +192,26 @@ class Connection(HttpToolsProtocol):
                 self.cycle.disconnected = True
             self.transport.write(farewell(status, self.server_state.default_headers))
         self.transport.close()
+
+    @property
+    def idle_until(self) -> float | None:
+        """When it will be closed, by the loop's clock; None while it owes an answer."""
+        return None if self.transport.is_closing() else self._idle.ends_at
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether the client leaves so much unread that the kernel takes no more."""
+        return self.transport.get_write_buffer_size() > 0
+
+    def timeout_keep_alive_handler(self) -> None:
+        """As HttpToolsProtocol, but closing does not wait for a client that does not read."""
+        if self.is_unread:
+            self.transport.abort()
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _on_unread(self) -> None:
+        self.transport.abort()
 
     def _on_half_received(self) -> None:
         if self.flow.read_paused:

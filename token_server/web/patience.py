@@ -16,6 +16,11 @@ class Patience:
         self._ends_at: float | None = None
         self._timer: asyncio.TimerHandle | None = None
 
+    @property
+    def ends_at(self) -> float | None:
+        """By the loop's clock; None where nothing is waited for."""
+        return self._ends_at
+
     def begin(self) -> None:
         """Wait, unless one waits already."""
         if self._ends_at is None:
