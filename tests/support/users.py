@@ -25,7 +25,7 @@ class Run:
         )
         if isinstance(result.exception, Problem | click.ClickException):
             raise result.exception
-        assert result.exception is None
+        assert result.exception is None, repr(result.exception)
         return result
 
 

@@ -49,6 +49,8 @@ class Nouns(click.Group):
         finally:
             gc.freeze()
             gc.enable()
+        # Imported here, because it takes longer than all of this file.
+        import_module("token_server.cli.log_messages").print_log()
         if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
             signal.signal(signal.SIGINT, signal.default_int_handler)  # See __main__.py.
         return command
@@ -66,6 +68,9 @@ def main() -> NoReturn:
     forbid_dumps()
     try:
         token_server.main(prog_name="token-server", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as bare:
+        click.echo(bare.format_message(), err=True)
+        sys.exit(bare.exit_code)
     except click.ClickException as wrong:
         context = getattr(wrong, "ctx", None)
         hint = f"{context.command_path} --help" if context else None

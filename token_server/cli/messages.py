@@ -7,15 +7,15 @@ from token_server.problems import Problem
 
 def tell(problem: Problem) -> None:
     """Print what is wrong, and how to fix it."""
-    _print("error", problem)
+    print_message("error", problem)
 
 
 def warn(problem: Problem) -> None:
     """Print what is probably a mistake, and how to fix it. The command goes on."""
-    _print("warning", problem)
+    print_message("warning", problem)
 
 
-def _print(level: str, problem: Problem) -> None:
+def print_message(level: str, problem: Problem) -> None:
     click.echo(f"{level}: {problem.text}", err=True)
     if problem.hint:
         click.echo(f"hint: {problem.hint}", err=True)
