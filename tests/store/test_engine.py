@@ -68,7 +68,13 @@ async def test_a_store_that_does_not_answer_in_time_is_unavailable(redis: Redis)
     assert time.monotonic() - began < 1
 
 
-@pytest.mark.parametrize("refused", ["READONLY x", "OOM x", "MISCONF x", "NOREPLICAS x"])
+NOT_NOW = (
+    *("BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOAUTH", "NOPERM"),
+    *("NOREPLICAS", "OOM", "READONLY", "TRYAGAIN", "UNKILLABLE", "WRONGPASS"),
+)
+
+
+@pytest.mark.parametrize("refused", [f"{word} x" for word in NOT_NOW])
 async def test_what_a_store_refuses_for_reasons_of_its_own_is_unavailable(
     redis: Redis, refused: str
 ) -> None:

@@ -15,12 +15,15 @@ from support.signing import compact
 from token_server.signing import jws
 from token_server.signing.lifecycle import Keyset, SigningKey
 from token_server.signing.live import Keys
+from token_server.store.engine import Engine
+from token_server.store.sessions import SessionEnds
 from token_server.tokens.clients import Asked
-from token_server.tokens.model import Kid, Policy
+from token_server.tokens.model import EndReason, Kid, Policy
 from token_server.tokens.refusals import (
     AccountDisabled,
     KeysetAstray,
     KeyUnknown,
+    SessionEnded,
     TargetRefused,
     TokenForged,
 )
@@ -124,6 +127,21 @@ async def test_an_access_token_of_a_revoked_key_ends_no_session(book: RuleBook) 
     with pytest.raises(KeyUnknown):
         await book.rules.log_out(pair.access_token)
     await book.rules.refresh(pair.refresh_token)
+
+
+@pytest.mark.parametrize("because", [EndReason.LOGOUT, EndReason.REVOKED, EndReason.ALL_ENDED])
+async def test_a_session_that_ended_says_why(book: RuleBook, because: EndReason) -> None:
+    pair = await book.issue()
+    if because is EndReason.LOGOUT:
+        await book.rules.log_out(pair.access_token)
+    elif because is EndReason.REVOKED:
+        await book.rules.revoke(pair.refresh_token, client=None)
+    else:
+        engine = Engine(book.redis, waits_for_fsync=False)
+        await SessionEnds(engine, keep=timedelta(days=15)).end_all(ALICE)
+    with pytest.raises(SessionEnded) as refused:
+        await book.rules.refresh(pair.refresh_token)
+    assert refused.value.ids["because"] == because
 
 
 async def test_no_session_begins_before_the_expiry_of_its_tokens_is_recorded(
