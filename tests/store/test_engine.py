@@ -12,8 +12,10 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 from support.valkey import running_valkey
 
+from token_server.store import names
 from token_server.store.connect import connect
 from token_server.store.engine import Engine, Script
+from token_server.tokens.model import Subject
 from token_server.tokens.refusals import StoreUnavailable
 
 pytestmark = pytest.mark.anyio
@@ -83,9 +85,36 @@ async def test_what_a_store_refuses_for_reasons_of_its_own_is_unavailable(
 
 
 async def test_a_fault_of_ours_is_no_outage(redis: Redis) -> None:
-    await redis.set("key", "no hash")
     with pytest.raises(ResponseError):
-        await Engine(redis, waits_for_fsync=False).command("HGET", "key", "field")
+        await Engine(redis, waits_for_fsync=False).command("HGET", "key")
+
+
+async def test_a_key_of_another_type_is_an_outage_that_names_what_it_should_hold(
+    redis: Redis,
+) -> None:
+    engine = Engine(redis, waits_for_fsync=False)
+    key = names.account(Subject("alice"))
+    await redis.lpush(key, "no hash")
+    with structlog.testing.capture_logs() as told, pytest.raises(StoreUnavailable):
+        await engine.command("HGET", key, "field")
+    assert (told[0]["cause"], "{subject}:account" in told[0]["problem"]) == ("WRONGTYPE", True)
+    assert "alice" not in str(told)
+
+
+async def test_a_missing_right_is_an_outage_that_names_it(
+    redis: Redis, store_socket: Path
+) -> None:
+    await redis.acl_setuser(
+        "app", enabled=True, passwords=["+pw"], keys=["*"], commands=["+@all", "-hget", "-hmget"]
+    )
+    async with connect(f"unix://app:pw@{store_socket}") as client:
+        engine = Engine(client, waits_for_fsync=False)
+        with structlog.testing.capture_logs() as told, pytest.raises(StoreUnavailable):
+            await engine.command("HGET", "key", "field")
+        with pytest.raises(StoreUnavailable):
+            await engine.run(Script("record", "refresh"), ["key", "other"], [""] * 4 + [bytes(48)])
+    await redis.acl_deluser("app")
+    assert told[0]["hint"] == "ACL SETUSER app +hget"
 
 
 async def test_an_outage_is_told_once_a_second_with_its_cause(redis: Redis) -> None:

@@ -1,5 +1,6 @@
 """What is found out about a store before anybody is served, and what that leads to."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from support.valkey import running_valkey
 from token_server.problems import Problem
 from token_server.store.connect import connect
 from token_server.store.fitness import Fitness, check_fitness
-from token_server.store.names import PROBE
+from token_server.store.names import ACCOUNTS, PROBE
 
 AsUser = Callable[..., Awaitable[str]]
 
@@ -170,7 +171,7 @@ async def test_what_a_managed_store_does_not_tell_is_warned_of(
     """And what can be waited for is waited for: it may be needed."""
     fitness = await fitness_at(await as_user("+@all", *denied))
     assert fitness.waits_for_fsync
-    assert f"it does not tell its {untold}." in the_warning(fitness)
+    assert f"the store does not tell its {untold}." in the_warning(fitness)
 
 
 async def test_a_user_who_may_not_write_is_refused(as_user: AsUser) -> None:
@@ -193,3 +194,76 @@ async def test_a_store_that_is_not_there_is_told() -> None:
     assert "cannot be reached" in problem.text
     assert f"127.0.0.1:{port}" in problem.text
     assert "s3cr3t" not in f"{problem!r} {problem.hint} {problem.__cause__!r}"
+
+
+@pytest.mark.parametrize(
+    ("denied", "right"),
+    [
+        ("-eval", "+eval"),
+        ("-evalsha", "+evalsha"),
+        ("-hincrby", "+hincrby"),
+        ("-zremrangebyrank", "+zremrangebyrank"),
+    ],
+)
+async def test_a_missing_right_is_named_with_the_command_that_gives_it(
+    as_user: AsUser, denied: str, right: str
+) -> None:
+    problem = await problem_at(await as_user("+@all", denied))
+    assert problem.text == f"the user user of the store may not run {right[1:]}"
+    assert problem.hint == f"ACL SETUSER user {right}"
+
+
+async def test_a_user_who_may_not_name_its_connection_is_good_enough(as_user: AsUser) -> None:
+    fitness = await fitness_at(await as_user("+@all", "-client|setname", "-client|setinfo"))
+    assert fitness.warnings == ()
+
+
+async def test_a_key_of_another_type_is_refused_by_name(redis: Redis, store_socket: Path) -> None:
+    await redis.lpush(ACCOUNTS, "of another program")
+    problem = await problem_at(f"unix://{store_socket}")
+    assert f"the key {ACCOUNTS} in the store is of type list, expected set" in problem.text
+    await redis.delete(ACCOUNTS)
+
+
+async def test_a_database_that_is_not_there_is_named(store_socket: Path) -> None:
+    problem = await problem_at(f"unix://{store_socket}?db=99")
+    assert problem.text == "the store has no database 99"
+
+
+@pytest.mark.parametrize("answers", [False, True], ids=["silent", "hangs up"])
+async def test_tls_spoken_to_a_plain_port_is_told(*, answers: bool) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        if answers:
+            writer.write(b"-ERR unknown command\r\n")
+            await writer.drain()
+            writer.close()
+        else:
+            await reader.read()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", port := free_port()):
+        problem = await problem_at(f"rediss://127.0.0.1:{port}")
+    assert problem.text == f"the store at 127.0.0.1:{port} does not answer in TLS"
+    assert "redis://" in str(problem.hint)
+
+
+@pytest.mark.parametrize("alert", [b"", bytes.fromhex("15030100020246")], ids=["none", "alert"])
+async def test_no_tls_spoken_to_a_tls_port_is_told(alert: bytes) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(65536)
+        writer.write(alert)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", port := free_port()):
+        problem = await problem_at(f"redis://127.0.0.1:{port}")
+    assert problem.text == f"what listens at 127.0.0.1:{port} does not answer as a store does"
+    assert "rediss://" in str(problem.hint)
+
+
+async def test_a_store_that_is_not_there_is_told_without_the_words_of_a_driver() -> None:
+    port = free_port()
+    problem = await problem_at(f"redis://127.0.0.1:{port}")
+    assert problem.text == f"the store cannot be reached at 127.0.0.1:{port}: Connection refused"
+    problem = await problem_at("unix:///nowhere/s")
+    assert problem.text == ("the store cannot be reached at /nowhere/s: No such file or directory")

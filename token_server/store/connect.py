@@ -1,6 +1,7 @@
 """From a store URL to a client, and how the client behaves."""
 
 import ssl
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from redis.asyncio import Connection, Redis, SSLConnection
 from redis.asyncio.connection import AbstractConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import ResponseError
 from redis.maint_notifications import MaintNotificationsConfig
 
 from token_server import store_url
@@ -47,11 +49,19 @@ def _client(kind: type[AbstractConnection], options: Options) -> Redis:
         retry=Retry(ExponentialWithJitterBackoff(base=0.01, cap=0.1), RETRIES),
         # They would switch off the check that an idle connection still stands.
         maint_notifications_config=MaintNotificationsConfig(enabled=False),
-        client_name="token-server",
+        redis_connect_func=_on_connect,
         decode_responses=False,
         **options,
     )
     return Redis.from_pool(pool)
+
+
+async def _on_connect(connection: AbstractConnection) -> None:
+    """As redis-py, and a name for CLIENT LIST; a user who may not set it does without."""
+    await connection.on_connect()
+    await connection.send_command("CLIENT", "SETNAME", "token-server")
+    with suppress(ResponseError):
+        await connection.read_response()
 
 
 def _login(login: Login | None) -> Options:

@@ -11,13 +11,19 @@ from typing import Any, TypeVar
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as NotConnected
-from redis.exceptions import NoScriptError, ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import (
+    NoScriptError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
 
 from token_server.store import names
 from token_server.store.connect import RETRIES
 from token_server.store.facts import FSYNC_WITHIN_MS, PROBE_LIVES_MS
 from token_server.store.line import Argument as Argument  # noqa: PLC0414 - callers
 from token_server.store.pool import line_of
+from token_server.store.reaching import is_about_rights, missing_right
 from token_server.tokens.refusals import StoreMemoryLost, StoreUnavailable
 
 T = TypeVar("T")
@@ -28,6 +34,8 @@ DEADLINE = timedelta(seconds=2)
 _NOT_NOW = frozenset(
     {"BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOAUTH", "NOPERM", "NOREPLICAS"}
     | {"OOM", "READONLY", "TRYAGAIN", "UNKILLABLE", "WRONGPASS"}
+    # A key of another program: it is in the way until an operator removes it.
+    | {"WRONGTYPE"}
 )
 _TOLD_EVERY_SECONDS = 1.0
 
@@ -82,12 +90,14 @@ class Engine:
         self._line = line_of(client)
         self._told_at = -_TOLD_EVERY_SECONDS
 
-    async def answer(self, asked: Awaitable[T], *, since: float | None = None) -> T:
+    async def answer(
+        self, asked: Awaitable[T], *, since: float | None = None, keys: Sequence[str] = ()
+    ) -> T:
         """The answer of the store.
 
         Raises: StoreUnavailable, also where it is too slow; StoreMemoryLost.
 
-        `since`: when it was first asked, by the clock of the event loop.
+        `since`: when it was first asked, by the clock of the event loop. `keys`: that it is about.
         """
         if not self.gate.is_open and isinstance(asked, Coroutine):
             # It was made and is not awaited.
@@ -98,11 +108,12 @@ class Engine:
             async with asyncio.timeout_at(until):
                 return await asked
         except (RedisError, OSError, TimeoutError) as fault:
-            raise self._unavailable(fault) from fault
+            raise self._unavailable(fault, keys) from fault
 
     async def command(self, *words: Argument) -> Any:  # noqa: ANN401 - as for a script
         """The answer to one command, in bytes."""
-        return await self.answer(self._persist(words))
+        keys = [str(word) for word in words[1:2]]
+        return await self.answer(self._persist(words), keys=keys)
 
     async def run(
         self,
@@ -119,14 +130,14 @@ class Engine:
         # The common case needs no timeout of its own: the line is taken for dead sooner.
         asked = self._line.ask_at_once("EVALSHA", script.sha, *words)
         if asked is None:
-            result = await self._run_again(script, words, since)
+            result = await self._run_again(script, words, since, keys)
         else:
             try:
                 result = await asked
             except (NotConnected, NoScriptError):
-                result = await self._run_again(script, words, since)
+                result = await self._run_again(script, words, since, keys)
             except ResponseError as fault:
-                raise self._unavailable(fault) from fault
+                raise self._unavailable(fault, keys) from fault
         if durably:
             await self.make_durable()
         return result
@@ -141,10 +152,12 @@ class Engine:
         """Raises: StoreUnavailable, where the store takes no write."""
         await self.command("SET", names.PROBE, "", "PX", PROBE_LIVES_MS)
 
-    async def _run_again(self, script: Script, words: Sequence[Argument], since: float) -> Any:  # noqa: ANN401
+    async def _run_again(
+        self, script: Script, words: Sequence[Argument], since: float, keys: Sequence[str]
+    ) -> Any:  # noqa: ANN401
         by_name = ("EVALSHA", script.sha, *words)
         in_full = ("EVAL", script.text, *words)
-        return await self.answer(self._persist(by_name, in_full), since=since)
+        return await self.answer(self._persist(by_name, in_full), since=since, keys=keys)
 
     async def _persist(
         self, words: Sequence[Argument], unless_known: Sequence[Argument] = ()
@@ -178,19 +191,36 @@ class Engine:
         # Errors, where there is no memory for the write or somebody switched the file off.
         return written is True and not isinstance(synced, Exception) and synced[0] > 0
 
-    def _unavailable(self, fault: Exception) -> StoreUnavailable:
+    def _unavailable(self, fault: Exception, keys: Sequence[str]) -> StoreUnavailable:
         """What a fault of the store means. Raises: the fault, where it is ours."""
-        cause = type(fault).__name__
-        if type(fault) is ResponseError:
+        cause, more = type(fault).__name__, {}
+        if is_about_rights(fault):
+            cause, more = "NOPERM", self._missing_right(str(fault))
+        elif type(fault) is ResponseError:
             cause = str(fault).partition(" ")[0]
             if cause not in _NOT_NOW:
                 raise fault
-        self._tell(cause)
+            if cause == "WRONGTYPE":
+                more = _foreign_key(keys)
+        self._tell(cause, **more)
         return StoreUnavailable()
 
-    def _tell(self, cause: str) -> None:
+    def _missing_right(self, text: str) -> dict[str, str]:
+        user = self.client.connection_pool.connection_kwargs.get("username")
+        problem = missing_right(text, user)
+        return {"problem": problem.text, "hint": problem.hint or ""}
+
+    def _tell(self, cause: str, **more: str) -> None:
         """One line a second at most: every request fails alike while a store is away."""
         now = time.monotonic()
         if now >= self._told_at + _TOLD_EVERY_SECONDS:
             self._told_at = now
-            log.warning("the store cannot be used", cause=cause)
+            log.warning("the store cannot be used", cause=cause, **more)
+
+
+def _foreign_key(keys: Sequence[str]) -> dict[str, str]:
+    kinds = sorted({names.kind_of(key) for key in keys})
+    return {
+        "problem": f"one of these keys has a type that is not token-server's: {', '.join(kinds)}",
+        "hint": "another program uses this database: set STORE_URL to one of its own",
+    }

@@ -20,6 +20,17 @@ KNOWN_NETWORKS = "token-server:known-networks:"
 ISSUERS = "token-server:issuers"
 PROBE = "token-server:probe"
 BARRIER = "token-server:barrier"
+KINDS = {
+    SECRET: "string",
+    KEYSET: "hash",
+    KEY_EXPIRIES: "hash",
+    KEYSET_HISTORY: "hash",
+    VERIFIERS: "hash",
+    ACCOUNTS: "set",
+    ACCOUNT_FORMS: "hash",
+    ISSUERS: "zset",
+}
+"""The type of each key that has one name."""
 _ESCAPES = str.maketrans({"%": "%25", "{": "%7B", "}": "%7D"})
 _ODD = frozenset("%{}")
 _GLOB = re.compile(r"[][*?\\]")
@@ -68,3 +79,16 @@ def _tag(subject: Subject) -> str:
     # A brace of the subject's own would end the hash tag early.
     escaped = subject.translate(_ESCAPES) if _ODD.intersection(subject) else subject
     return f"{{{escaped}}}"
+
+
+def kind_of(key: str) -> str:
+    """What a key holds, for the log: its name may hold the name of a subject."""
+    if key in KINDS:
+        return key
+    prefix = next(
+        (each for each in (ATTEMPTS, USED, KNOWN_NETWORKS) if key.startswith(each)), None
+    )
+    if prefix:
+        return prefix.rstrip(":")
+    _, _, rest = key.rpartition("}:")
+    return f"{{subject}}:{rest.partition(':')[0]}"

@@ -42,8 +42,8 @@ def shortfalls_of_write(facts: Facts, write: Write) -> Iterator[Shortfall]:
     if not (loses_at_most_unanswered(facts) or waits_for_fsync(facts, write)):
         yield Shortfall(
             level=Level.WARNING,
-            text="in a crash it forgets log-ins and log-outs of its last moments: it answers "
-            f"before they are on disk (appendfsync {facts.appendfsync or 'unknown'}), and "
+            text="in a crash the store forgets log-ins and log-outs of its last moments: it "
+            f"answers before they are on disk (appendfsync {facts.appendfsync or 'unknown'}), and "
             "that they are cannot be waited for (WAITAOF)",
             fix="set appendfsync always; or everysec, on Redis 7.2 or Valkey 7.2 or later, "
             "with +waitaof for its user",
@@ -96,7 +96,8 @@ def _eviction(facts: Facts) -> Iterator[Shortfall]:
         yield Shortfall(
             # Without a limit nothing is evicted, until somebody sets one.
             level=Level.WARNING if facts.maxmemory == 0 else Level.ERROR,
-            text=f"its maxmemory-policy {facts.eviction} deletes sessions when memory is short",
+            text=f"the store's maxmemory-policy {facts.eviction} deletes sessions when memory "
+            "is short",
             fix="set maxmemory-policy noeviction",
         )
 
@@ -111,7 +112,7 @@ def _persistence(facts: Facts) -> Iterator[Shortfall]:
         )
         yield Shortfall(
             level=Level.WARNING,
-            text=f"its append-only file is off, so in a crash it forgets {forgotten}",
+            text=f"the store's append-only file is off, so in a crash it forgets {forgotten}",
             fix="set appendonly yes and appendfsync always",
         )
 
@@ -128,6 +129,6 @@ def _untold(facts: Facts) -> Iterator[Shortfall]:
     if untold:
         yield Shortfall(
             level=Level.WARNING,
-            text=f"it does not tell its {', '.join(untold)}",
+            text=f"the store does not tell its {', '.join(untold)}",
             fix="check what it does not tell, or give its user +info and +config|get",
         )
