@@ -18,6 +18,7 @@ from token_server.cli.keyset import (
     settings_for_keys,
     tell_of,
 )
+from token_server.cli.verifier_caches import warn_of_long_caches
 from token_server.problems import Problem
 from token_server.settings import Settings
 from token_server.signing import rotation
@@ -60,9 +61,13 @@ def rotate(*, at_once: bool, dry_run: bool) -> None:
     settings = settings_for_keys()
     command = partial(rotation.rotate, policy=key_policy(settings), at_once=at_once)
     before = keys_of(settings).load()
-    planned = command(before, system_clock()).outcome
+    now = system_clock()
+    planned = command(before, now).outcome
     if isinstance(planned, Rotated):
         _warn_of_laggards(settings, before, planned.kid)
+    if isinstance(planned, Rotated | Scheduled):
+        signs_from = planned.at if isinstance(planned, Scheduled) else now
+        warn_of_long_caches(before, planned.kid, signs_from)
     if dry_run:
         click.echo(f"dry run: {_of_rotation(planned).line}")
         return
@@ -95,6 +100,8 @@ def revoke(kid: str) -> None:
             _tell(_Told(line=f"already revoked: {kid} since {as_text(revoked_at)}"))
         case Revoked():
             _tell_revoked(changed.outcome, settings)
+            if changed.outcome.was is KeyState.ACTIVE:
+                warn_of_long_caches(changed.keyset, changed.outcome.signing, system_clock())
     tell_of(changed, settings)
 
 
@@ -171,7 +178,10 @@ def _tell_revoked(revoked: Revoked, settings: Settings) -> None:
     click.echo(f"signing: {revoked.signing}")
     if revoked.was is not KeyState.PENDING or revoked.cancelled:
         cached = (settings.key_propagation_period / 2).total_seconds()
-        hint(f"verifiers that ask no server accept its access tokens for up to {cached:g} s more")
+        hint(
+            f"verifiers that honour max-age accept its access tokens for up to {cached:g} s more, "
+            "others for up to a day, or until their key file changes: restart them"
+        )
     if revoked.cancelled:
         hint("the rotation to it is off")
     if revoked.known_from:

@@ -11,6 +11,7 @@ from token_server.cli.adoption import laggards, lines_about
 from token_server.cli.arguments import Noun
 from token_server.cli.key_acceptance import accept_keyset
 from token_server.cli.key_changes import passphrase, revoke, rotate
+from token_server.cli.key_export import export
 from token_server.cli.key_import import import_key
 from token_server.cli.key_outlook import age, outlook
 from token_server.cli.keyset import key_policy, keys_of, settings_for_keys
@@ -31,7 +32,7 @@ def command() -> None:
     """Make, list, change and publish signing keys."""
 
 
-for verb in (rotate, revoke, import_key, passphrase, accept_keyset):
+for verb in (rotate, revoke, import_key, passphrase, accept_keyset, export):
     command.add_command(verb)
 
 

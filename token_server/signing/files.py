@@ -14,18 +14,18 @@ def create(path: Path, data: bytes) -> None:
     _write(path, data, mode="xb")
 
 
-def replace(path: Path, data: bytes) -> None:
+def replace(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     """In one step: a reader, or whoever comes after a crash, finds the old file or the new."""
     new = path.with_name(f"{path.name}.new")
-    _write(new, data, mode="wb")
+    _write(new, data, mode="wb", permissions=mode)
     new.replace(path)
     sync(path.parent)
 
 
-def make_folder(folder: Path) -> None:
-    """Make a directory that only its owner may open, and its parents, unless it is there."""
+def make_folder(folder: Path, *, mode: int = 0o700) -> None:
+    """Make a directory and its parents, unless it is there; durably."""
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=mode, parents=True, exist_ok=True)
     for each in missing:
         # To make a directory in it needs no right to read it.
         with suppress(PermissionError):
@@ -57,8 +57,13 @@ def _read(path: Path, check: Callable[[Path, os.stat_result], None]) -> bytes:
         return file.read()
 
 
-def _write(path: Path, data: bytes, *, mode: str) -> None:
-    with open(path, mode, opener=partial(os.open, mode=0o600)) as file:
+def _write(path: Path, data: bytes, *, mode: str, permissions: int = 0o600) -> None:
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags | os.O_NOFOLLOW, permissions)
+
+    with open(path, mode, opener=opener) as file:
+        # Whatever the umask is, and the mode of what a killed call left.
+        os.fchmod(file.fileno(), permissions)
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
