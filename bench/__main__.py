@@ -1,10 +1,10 @@
 """`make bench`: measures, prints one page, and writes it to bench/results/ as JSON and SVG.
 
 python -m bench [refresh | layers | latency | paths | sizes | spreading | overload | blinding |
-                 attacks_login | million]...
+                 attacks | attacks_login | million]...
 
-`attacks_login` and `million` run only where they are named. `million` takes some minutes and
-1.5 GB of disk.
+`attacks`, `attacks_login` and `million` run only where they are named. `million` takes some
+minutes and 1.5 GB of disk.
 """
 
 import json
@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bench import (
+    attacks,
     attacks_login,
     blinding,
     latency,
@@ -39,10 +40,11 @@ PARTS: Mapping[str, Callable[[], Sequence[Figure]]] = {
     "sizes": sizes.measure,
     "spreading": spreading.measure,
     "blinding": blinding.measure,
+    "attacks": attacks.measure,
     "attacks_login": attacks_login.measure,
     "million": million.measure,
 }
-ONLY_WHERE_NAMED = frozenset({"attacks_login", "million"})
+ONLY_WHERE_NAMED = frozenset({"attacks", "attacks_login", "million"})
 
 
 def main(chosen: Sequence[str]) -> None:

@@ -38,6 +38,7 @@ ports = st.integers(0, 65535)
 DIALECTS: st.SearchStrategy[tuple[Dialect, ...]] = st.sampled_from(
     list(itertools.permutations(("form", "json", "header"), 2))
 )
+PROXIES = st.sampled_from([(), ("10.0.0.0/8", "2001:db8::7")])
 POLICIES: st.SearchStrategy[RefreshPolicy] = st.sampled_from(["rotating", "reusable"])
 
 
@@ -47,8 +48,7 @@ def any_settings(draw: st.DrawFn) -> Settings:
         draw(st.lists(whole_seconds.filter(bool), min_size=4, max_size=4))
     )
     grace, recovery = sorted(draw(st.tuples(whole_seconds, whole_seconds)))
-    in_store = draw(st.booleans())
-    tls = Path(draw(names)) if draw(st.booleans()) else None
+    in_store, tls = draw(st.booleans()), draw(st.none() | names.map(Path))
     return Settings(
         host=draw(names),
         port=draw(ports),
@@ -63,7 +63,9 @@ def any_settings(draw: st.DrawFn) -> Settings:
         key_propagation_period=access,
         key_rotation_interval=refresh,
         tls_cert_file=tls,
-        trusted_proxies=draw(st.sampled_from([(), ("10.0.0.0/8", "2001:db8::7")])),
+        keep_alive=access,
+        drain_period=grace,
+        trusted_proxies=draw(PROXIES),
         tls_key_file=tls,
         store_url=SecretStr(draw(names.map("redis://user:{}@host/1".format))),
         keys_url="store:" if in_store else None,

@@ -140,6 +140,8 @@ BAD = [
     ("REFRESH_TOKEN_LIFETIME", "3651d", "must be from 0 to 3650d"),
     ("SHORT_TERM_REFRESH_TOKEN_LIFETIME", "0", "must be longer than 0"),
     ("SESSION_LIFETIME", "0d", "must be longer than 0"),
+    ("KEEP_ALIVE", "0", "must be longer than 0"),
+    ("DRAIN_PERIOD", "-1s", LENGTH),
     ("GRACE_PERIOD", "no", LENGTH),
     ("RECOVERY_PERIOD", "none", LENGTH),
     ("KEY_PROPAGATION_PERIOD", "0", "must be longer than 0"),

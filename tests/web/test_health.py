@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from starlette.requests import Request
 from support.web_room import WebRoom
 
 from token_server.tokens.refusals import Refusal, StoreUnavailable
@@ -33,7 +34,7 @@ class Probe:
 
     async def status(self) -> int:
         try:
-            return (await self.ready(None)).status_code  # type: ignore[arg-type]
+            return (await self.ready(Request({"type": "http"}))).status_code
         except Refusal:
             return 503
 

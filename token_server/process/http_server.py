@@ -19,9 +19,8 @@ from token_server.process.tally import Seat
 from token_server.web.answering import EVERY_ANSWER
 from token_server.web.forwarded import NO_PROXIES, TrustedProxies
 from token_server.web.hardened import Hardened
+from token_server.web.overload import Crowd
 
-# Longer than common proxies keep an idle connection, so that they close first.
-KEEP_ALIVE_SECONDS = 65
 # A client that keeps an idle connection in a pool answers no farewell.
 FAREWELL_SECONDS = 1.0
 
@@ -29,7 +28,9 @@ FAREWELL_SECONDS = 1.0
 HSTS = ((b"strict-transport-security", b"max-age=31536000"),)
 
 
-def _config(app: ASGIApp, *, is_tls: bool, drain_seconds: int) -> uvicorn.Config:
+def _config(
+    app: ASGIApp, *, is_tls: bool, keep_alive_seconds: int, drain_seconds: int
+) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         interface="asgi3",
@@ -48,7 +49,7 @@ def _config(app: ASGIApp, *, is_tls: bool, drain_seconds: int) -> uvicorn.Config
         workers=1,
         # What one request says of itself is no matter to the next on its connection.
         reset_contextvars=True,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=keep_alive_seconds,
         timeout_graceful_shutdown=drain_seconds,
     )
 
@@ -62,10 +63,19 @@ class HttpServer(uvicorn.Server):
         tls: SSLContext | None,
         trusted_proxies: TrustedProxies = NO_PROXIES,
         limits: ConnectionLimits | None = None,
+        keep_alive_seconds: int = 65,
+        drain_period_seconds: float = 0,
         drain_seconds: int,
         on_listening: Callable[[], None],
     ) -> None:
-        super().__init__(_config(app, is_tls=tls is not None, drain_seconds=drain_seconds))
+        super().__init__(
+            _config(
+                app,
+                is_tls=tls is not None,
+                keep_alive_seconds=keep_alive_seconds,
+                drain_seconds=drain_seconds,
+            )
+        )
         self._seat = seat
         self._tls = tls
         self.trusted_proxies = trusted_proxies
@@ -76,6 +86,7 @@ class HttpServer(uvicorn.Server):
         )
         self._acceptor: Acceptor | None = None
         self._on_listening = on_listening
+        self._drain_period_seconds = drain_period_seconds
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn's, but all workers share their sockets, and see that each holds its share."""
@@ -101,6 +112,11 @@ class HttpServer(uvicorn.Server):
         yield
 
     def _leave(self) -> None:
+        """First serve on for the drain period, so that balancers notice."""
+        Crowd.of(self.server_state, at_once=Hardened.MAX_AT_ONCE).is_leaving = True
+        asyncio.get_running_loop().call_later(self._drain_period_seconds, self._stop)
+
+    def _stop(self) -> None:
         self.should_exit = True
 
     async def _open(self, accepted: socket.socket, on_lost: Callable[[], None]) -> None:

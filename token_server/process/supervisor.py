@@ -35,7 +35,8 @@ class Supervisor:
         store: StoreWatch | None,
     ) -> None:
         self._listeners = listeners
-        self._drain_seconds = orders.drain_seconds
+        drain_period = orders.settings.drain_period.total_seconds()
+        self._drain_seconds = drain_period + orders.drain_seconds
         self._posts = [Post(listeners, seat, orders) for seat in tally.seats()]
         self._store = store
         self._signals = SignalPipe({*LEAVE, signal.SIGHUP, signal.SIGCHLD})

@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from pathlib import Path
 from pkgutil import resolve_name
 
@@ -72,6 +73,8 @@ async def work(handover: Handover) -> None:
         server = HttpServer(
             app,
             seat=Tally(handover.tally).seat(handover.seat),
+            keep_alive_seconds=handover.settings.keep_alive // timedelta(seconds=1),
+            drain_period_seconds=handover.settings.drain_period.total_seconds(),
             drain_seconds=handover.drain_seconds,
             tls=tls_of(handover.settings),
             trusted_proxies=TrustedProxies(handover.settings.trusted_proxies),

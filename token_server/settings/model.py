@@ -69,6 +69,8 @@ class Settings(BaseModel):
     tls_cert_file: _OptionalPath = None
     tls_key_file: _OptionalPath = None
     trusted_proxies: _Networks = ()
+    keep_alive: _Lifetime = timedelta(seconds=65)
+    drain_period: _Duration = timedelta(0)
     store_url: Annotated[SecretStr, PlainValidator(read_store_url)] = SecretStr(
         "embedded:var/store"
     )

@@ -161,6 +161,8 @@ class Connection(HttpToolsProtocol):
             self._previous = before
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, app))
+        if self._crowd.is_leaving:
+            self.cycle.keep_alive = False
 
     def _run(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._is_held_up = False

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from token_server.tokens.refusals import Refusal
+from token_server.tokens.refusals import Refusal, TemporarilyUnavailable
 from token_server.tokens.services import Readiness
-from token_server.web.wire import json_answer
+from token_server.web.wire import TURN, json_answer
 
 REMEMBERED_SECONDS = 1.0
 
@@ -30,7 +30,11 @@ class Ready:
         self._check: asyncio.Task[Refusal | None] | None = None
         self._good_until = 0.0
 
-    async def __call__(self, _request: Request) -> Response:
+    async def __call__(self, request: Request) -> Response:
+        """Raises: TemporarilyUnavailable, also while the server is about to stop."""
+        turn = request.scope.get(TURN)
+        if turn is not None and turn.is_leaving:
+            raise TemporarilyUnavailable
         if self._check is None or (self._check.done() and self._clock() >= self._good_until):
             self._check = asyncio.create_task(self._checked())
         # A caller that hangs up takes nothing away from the others.

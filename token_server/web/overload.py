@@ -46,6 +46,8 @@ class Crowd:
         self.taken = 0
         self.taken_of_reserve = 0
         self._turned_away: Counter[str] = Counter()
+        self.is_leaving = False
+        """The server is about to stop: its answers close their connections."""
 
     @classmethod
     def of(cls, server_state: ServerState, *, at_once: int) -> "Crowd":
@@ -116,6 +118,10 @@ class Turn:
         if time.monotonic() - self.since > LONGEST_WAIT_SECONDS:
             self._crowd.turned_away(WaitedTooLong.reason)
             raise WaitedTooLong
+
+    @property
+    def is_leaving(self) -> bool:
+        return self._crowd.is_leaving
 
     def begin(self) -> None:
         self._runs = True
