@@ -190,3 +190,16 @@ def test_lengths_of_time_that_contradict_each_other_are_a_warning(
 )
 def test_usual_lengths_of_time_are_no_warning(shell: Shell, settings: dict[str, str]) -> None:
     assert shell("config", "check", **settings).err == ""
+
+
+def test_tls_files_that_cannot_be_used_are_an_error(shell: Shell, tmp_path: Path) -> None:
+    files = tls_files(tmp_path)
+    Path(files["TLS_KEY_FILE"]).chmod(0o644)
+    done = shell("config", "check", **files)
+    assert (done.code, done.out) == (1, "")
+    assert f"error: {files['TLS_KEY_FILE']} is open to others (mode 0644)\n" in done.err
+    Path(files["TLS_KEY_FILE"]).chmod(0o600)
+    Path(files["TLS_CERT_FILE"]).write_text("no certificate")
+    done = shell("config", "check", **files)
+    assert (done.code, done.out) == (1, "")
+    assert "error: the TLS files cannot be used: " in done.err
