@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 from support.forms import log_in, log_out, refresh, tokens
-from support.server import Server
+from support.server import Server, running_server
 
 
 def test_sessions_are_begun_listed_and_ended(server: Server, client: httpx.Client) -> None:
@@ -44,11 +44,17 @@ def test_an_account_logs_in_until_it_is_disabled(server: Server, client: httpx.C
     assert server.run("sessions", "issue", "carol").returncode == 1
 
 
+def stopped_server(folder: Path) -> Server:
+    """One that has served once: commands make no store of their own."""
+    with running_server(folder) as server:
+        pass
+    return server
+
+
 def test_the_command_line_starts_the_store_for_itself_where_no_server_runs(
     tmp_path: Path, own_server: Callable[..., AbstractContextManager[Server]]
 ) -> None:
-    alone = Server(tmp_path)
-    alone.cli("keys", "init")
+    alone = stopped_server(tmp_path)
     pair = alone.issued("early")
     password = alone.user("early")
     with own_server() as server, httpx.Client(base_url=server.url, timeout=10) as client:
@@ -71,8 +77,7 @@ def test_the_demo_says_so_where_no_server_runs(tmp_path: Path) -> None:
 
 
 def test_commands_side_by_side_share_the_store_that_one_of_them_started(tmp_path: Path) -> None:
-    alone = Server(tmp_path)
-    alone.cli("keys", "init")
+    alone = stopped_server(tmp_path)
     with ThreadPoolExecutor(4) as pool:
         done = list(pool.map(lambda n: alone.run("sessions", "issue", f"s{n}"), range(8)))
     assert [one.returncode for one in done] == [0] * 8, [one.stderr for one in done]
