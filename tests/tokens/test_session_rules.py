@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 from msgspec import structs
-from redis.exceptions import ResponseError
 from support.keys import private_key, private_keys, public_key
 from support.rule_book import ALICE, PORTAL, RuleBook, claims_of, header_of
 from support.sessions import POLICY
@@ -25,6 +24,7 @@ from token_server.tokens.refusals import (
     KeyUnknown,
     SessionEnded,
     TargetRefused,
+    TemporarilyUnavailable,
     TokenForged,
 )
 
@@ -148,7 +148,7 @@ async def test_no_session_begins_before_the_expiry_of_its_tokens_is_recorded(
     book: RuleBook,
 ) -> None:
     await book.redis.set("token-server:key-expiries", "of a type that takes no record")
-    with pytest.raises(ResponseError):
+    with pytest.raises(TemporarilyUnavailable):
         await book.issue()
     assert await book.redis.keys("*:session:*") == []
 
@@ -160,7 +160,7 @@ async def test_no_token_is_spent_before_the_expiry_of_its_successor_is_recorded(
     recorded = await book.redis.dump("token-server:key-expiries")
     await book.redis.set("token-server:key-expiries", "of a type that takes no record")
     book.clock.move(hours=1)
-    with pytest.raises(ResponseError):
+    with pytest.raises(TemporarilyUnavailable):
         await book.rules.refresh(pair.refresh_token, client=STRICT)
     await book.redis.restore("token-server:key-expiries", 0, recorded or b"", replace=True)
     await book.rules.refresh(pair.refresh_token, client=STRICT)

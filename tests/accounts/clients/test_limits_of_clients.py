@@ -38,6 +38,9 @@ async def test_a_jwk_set_has_at_most_262144_bytes() -> None:
     largest = key_set("portal").ljust(262_144)
     async with key_server(answered(largest)) as server:
         assert await JwksFetcher()(JwksUri(server.uri))
+    # What is unpacked has no size that is known before.
+    (request,) = server.requests
+    assert "\r\nAccept-Encoding: identity\r\n" in request
     async with key_server(answered(largest + b" ")) as server:
         with pytest.raises(Problem, match="more than 262144 bytes"):
             await JwksFetcher()(JwksUri(server.uri))
