@@ -217,3 +217,15 @@ def test_a_clients_assertion_is_good_once_on_all_workers(clientele: Clientele) -
     for _ in range(8):
         again = httpx.post(url, data=shown)
         assert (again.status_code, again.json()["error"]) == (401, "invalid_client")
+
+
+def test_a_secret_guessed_too_often_is_answered_429(clientele: Clientele) -> None:
+    with httpx.Client(base_url=clientele.url, headers=basic(b"guessed:x")) as client:
+        asked = {"grant_type": "client_credentials", "token": "x"}
+        urls = [f"/api/oauth2/{endpoint}" for endpoint in ENDPOINTS]
+        statuses = [client.post(urls[n % 3], data=asked).status_code for n in range(100)]
+        assert set(statuses) == {401}
+        for url in urls:
+            answer = client.post(url, data=asked)
+            assert (answer.status_code, answer.json()["error"]) == (429, "too_many_attempts")
+            assert 1 <= int(answer.headers["retry-after"]) <= 6
