@@ -130,7 +130,6 @@ BAD = [
             "form:login",
             "camel:refresh",
             "none,refresh",
-            ",",
         )
     ],
     *[
