@@ -25,6 +25,14 @@ def send_all(*pids: int) -> None:
             os.kill(pid, each)
 
 
+def opened_gate(folder: Path) -> list[int]:
+    """The gate, once a worker waits there."""
+    try:
+        return [os.open(folder / "gate", os.O_WRONLY | os.O_NONBLOCK)]
+    except OSError:  # ENXIO
+        return []
+
+
 def store_answers(server: Launched) -> bool:
     return ask(EmbeddedStore(server.folder / "store").socket_path) is State.ANSWERS
 
@@ -43,10 +51,16 @@ def test_they_end_no_worker_that_has_only_begun(tmp_path: Path) -> None:
     try:
         wait_until(lambda: bool(server.workers()))
         [worker] = server.workers()
+        gate: list[int] = []
+
+        def worker_waits() -> bool:
+            gate[:] = opened_gate(tmp_path)
+            return bool(gate)
+
         send_all(server.process.pid, worker)
-        # Opened for writing, the gate proves that the worker is at work.
-        with (tmp_path / "gate").open("w"):
-            send_all(server.process.pid, worker)
+        wait_until(worker_waits)
+        send_all(server.process.pid, worker)
+        os.close(gate.pop())
         assert server.get("/pid") == str(worker)
         assert "ended by signal" not in server.said
     finally:

@@ -119,7 +119,9 @@ async def busy(_: Request) -> Response:
 
 async def leave_an_orphan() -> str:
     """Start a process whose parent ends before it; its number."""
-    shell = await asyncio.create_subprocess_shell("true & echo $!", stdout=asyncio.subprocess.PIPE)
+    shell = await asyncio.create_subprocess_shell(
+        "sleep 0.3 >&- & echo $!", stdout=asyncio.subprocess.PIPE
+    )
     return (await shell.communicate())[0].decode().strip()
 
 
