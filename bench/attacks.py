@@ -6,21 +6,25 @@ network's 127.1.0.1 (Linux lets any address of 127.0.0.0/8 connect).
 """
 
 import asyncio
-import base64
-import itertools
-import json
-import resource
 import secrets
+import socket
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from support.server import ISSUER
-
+from bench.attack_tools import (
+    Stream,
+    ask,
+    assertion_request,
+    connected,
+    made_up_token,
+    silent_server,
+    soft_limit,
+)
 from bench.beds import Bed, bed
 from bench.figures import Figure
 from bench.requests import TOKEN_PATH, Refreshes, get, post
@@ -32,9 +36,9 @@ HONEST_CLIENTS, HONEST_ASKS_EVERY = 4, 0.05
 PATIENCE = 5.0
 FEW_FILES = 1024
 BURST, BURSTS_EVERY = 256, 3.0
-PIPELINED = 60
+PIPELINED, MORE_ROUNDS = 60, 3
+RECEIVE_BUFFER_BYTES = 4096
 
-Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Figures = list[tuple[str, float, str]]
 
 
@@ -42,8 +46,8 @@ def measure(scale: Scale = WHOLE) -> list[Figure]:
     attacks: Sequence[Callable[[Scale], Figures]] = (
         partial(_flood_of_kids, headers=()),
         partial(_flood_of_kids, headers=("Expect: 100-continue",)),
-        partial(_flood_of_checks, path="/readyz"),
-        partial(_flood_of_checks, path="/livez"),
+        partial(flood_of_checks, path="/readyz"),
+        partial(flood_of_checks, path="/livez"),
         _held_connections,
         _unread_answers,
         _held_fetch,
@@ -58,7 +62,7 @@ def measure(scale: Scale = WHOLE) -> list[Figure]:
 
 def _flood_of_kids(scale: Scale, *, headers: Sequence[str]) -> Figures:
     def question() -> bytes:
-        form = {"grantType": "RefreshToken", "refreshToken": _made_up_token()}
+        form = {"grantType": "RefreshToken", "refreshToken": made_up_token()}
         return post(TOKEN_PATH, form, *headers)
 
     with bed("embedded", 1) as one:
@@ -66,7 +70,7 @@ def _flood_of_kids(scale: Scale, *, headers: Sequence[str]) -> Figures:
         return asyncio.run(_attacked(one, scale, name, question, scale.connections))
 
 
-def _flood_of_checks(scale: Scale, *, path: str) -> Figures:
+def flood_of_checks(scale: Scale, *, path: str) -> Figures:
     with bed("embedded", 1) as one:
         connections = scale.connections * 4 // 3
         return asyncio.run(_attacked(one, scale, f"S2 {path}", lambda: get(path), connections))
@@ -82,7 +86,7 @@ def _held_connections(scale: Scale) -> Figures:
             writer.close()
         return _told("S10 held connections", honest, len(held) / scale.run_seconds)
 
-    with _soft_limit(FEW_FILES), bed("embedded", 1) as one, _soft_limit(None):
+    with soft_limit(FEW_FILES), bed("embedded", 1) as one, soft_limit(None):
         return asyncio.run(attack(one))
 
 
@@ -92,7 +96,9 @@ def _unread_answers(scale: Scale) -> Figures:
     async def attack(one: Bed) -> Figures:
         question = get("/openapi.json") * PIPELINED
         held = await _opened(one, scale.connections // 3, question)
+        asking_more = asyncio.create_task(_ask_more(held, question))
         honest = await _honest(one, scale)
+        await asking_more
         process = one.server.process
         assert process
         began = time.monotonic()
@@ -120,12 +126,12 @@ def _held_fetch(scale: Scale) -> Figures:
 
         async def burst() -> None:
             while not ended.is_set():
-                asked = (_asked_once(one, _assertion_request(), counts) for _ in range(BURST))
+                asked = (_asked_once(one, assertion_request(), counts) for _ in range(BURST))
                 await asyncio.gather(*asked)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(ended.wait(), BURSTS_EVERY)
 
-        async with _silent_server(port):
+        async with silent_server(port):
             attacking = asyncio.create_task(burst())
             honest = await _honest(one, scale)
             ended.set()
@@ -153,9 +159,12 @@ async def _attacked(
     async def attack() -> None:
         while True:
             with suppress(OSError, asyncio.IncompleteReadError):
-                stream = await _connected(one, ATTACKER)
-                while True:
-                    counts[await _ask(stream, question())] += 1
+                stream = await connected(one, ATTACKER)
+                try:
+                    while True:
+                        counts[await ask(stream, question())] += 1
+                finally:
+                    stream[1].transport.abort()
 
     attackers = [asyncio.create_task(attack()) for _ in range(connections)]
     honest = await _honest(one, scale)
@@ -176,8 +185,8 @@ async def _honest(one: Bed, scale: Scale, *, anew: bool = False) -> Counter[int]
             status = 0
             with suppress(OSError, asyncio.IncompleteReadError, TimeoutError):
                 async with asyncio.timeout(PATIENCE):
-                    stream = stream or await _connected(one, HONEST)
-                    status = await _ask(stream, session.next(), session)
+                    stream = stream or await connected(one, HONEST)
+                    status = await ask(stream, session.next(), session)
             statuses[status] += 1
             if stream and (anew or not status):
                 stream[1].close()
@@ -200,28 +209,21 @@ def _told(name: str, honest: Counter[int], rate: float) -> Figures:
     ]
 
 
-async def _ask(stream: Stream, question: bytes, session: Refreshes | None = None) -> int:
-    reader, writer = stream
-    writer.write(question)
-    head = await reader.readuntil(b"\r\n\r\n")
-    while head.startswith(b"HTTP/1.1 100 "):
-        head = await reader.readuntil(b"\r\n\r\n")
-    lines = head.lower().split(b"\r\n")
-    (length,) = [int(each[15:]) for each in lines if each.startswith(b"content-length:")]
-    body = await reader.readexactly(length)
-    status = int(head[9:12])
-    if session:
-        session.take(status, head + body)
-    return status
-
-
 async def _asked_once(one: Bed, question: bytes, counts: Counter[int]) -> None:
     with suppress(OSError, asyncio.IncompleteReadError):
-        stream = await _connected(one, ATTACKER)
+        stream = await connected(one, ATTACKER)
         try:
-            counts[await _ask(stream, question)] += 1
+            counts[await ask(stream, question)] += 1
         finally:
             stream[1].close()
+
+
+async def _ask_more(held: Sequence[Stream], question: bytes) -> None:
+    """Until the kernel takes no more answers, but never more than the server lets wait."""
+    for _ in range(MORE_ROUNDS):
+        await asyncio.sleep(1)
+        for _, writer in held:
+            writer.write(question)
 
 
 async def _opened(one: Bed, count: int, question: bytes) -> list[Stream]:
@@ -229,67 +231,13 @@ async def _opened(one: Bed, count: int, question: bytes) -> list[Stream]:
     held = []
     for _ in range(count):
         with suppress(OSError):
-            held.append(await _connected(one, ATTACKER))
+            own = socket.socket()
+            # Before it connects: with more room the kernel would take in megabytes.
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+            own.bind(ATTACKER)
+            own.settimeout(PATIENCE)
+            own.connect(("127.0.0.1", one.server.port))
+            held.append(await asyncio.open_connection(sock=own))
             held[-1][1].write(question)
             held[-1][1].transport.pause_reading()  # type: ignore[attr-defined]
     return held
-
-
-async def _connected(one: Bed, source: tuple[str, int]) -> Stream:
-    return await asyncio.open_connection("127.0.0.1", one.server.port, local_addr=source)
-
-
-@asynccontextmanager
-async def _silent_server(port: int) -> AsyncIterator[None]:
-    ended = asyncio.Event()
-
-    async def wait(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await ended.wait()
-        writer.close()
-
-    async with await asyncio.start_server(wait, "127.0.0.1", port):
-        yield
-        ended.set()
-
-
-@contextmanager
-def _soft_limit(files: int | None) -> Iterator[None]:
-    """Of open files, for what is started meanwhile; None: as many as there may be."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard if files is None else files, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-_numbers = itertools.count()
-
-
-def _made_up_token() -> str:
-    header = {"alg": "RS512", "typ": "JWT", "kid": f"made-up-{next(_numbers)}"}
-    return _compact(header, {"sub": "nobody", "aud": "refresh"})
-
-
-def _assertion_request() -> bytes:
-    header = {"alg": "RS256", "typ": "JWT", "kid": f"made-up-{next(_numbers)}"}
-    now = int(time.time())
-    claims = {
-        "iss": "slow",
-        "sub": "slow",
-        "aud": ISSUER,
-        "jti": secrets.token_hex(8),
-        "iat": now,
-        "exp": now + 60,
-    }
-    form = {
-        "grant_type": "client_credentials",
-        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-        "client_assertion": _compact(header, claims),
-    }
-    return post(TOKEN_PATH, form)
-
-
-def _compact(header: object, claims: object) -> str:
-    parts = (json.dumps(header).encode(), json.dumps(claims).encode(), secrets.token_bytes(256))
-    return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)

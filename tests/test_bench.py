@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from bench import (
+    attacks,
     blinding,
     latency,
     layers,
@@ -189,6 +190,14 @@ def test_every_other_kind_of_request_has_a_cost() -> None:
         for what in ("log-in", "refusal of an expired token, 4 at once")
     )
     assert log_in > refused
+
+
+def test_an_attack_reports_honest_requests_sent_and_refused_and_its_own_rate() -> None:
+    figures = attacks.flood_of_checks(replace(TINY, run_seconds=0.5), path="/livez")
+    told = {name.partition(": ")[2]: value for name, value, _ in figures}
+    assert told["honest requests refused"] == 0
+    assert told["honest requests sent"] >= attacks.HONEST_CLIENTS
+    assert told["attacker's rate"] > 0
 
 
 def test_under_overload_some_are_served_and_all_are_answered() -> None:
