@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -230,18 +231,31 @@ async def test_a_database_that_is_not_there_is_named(store_socket: Path) -> None
     assert problem.text == "the store has no database 99"
 
 
-@pytest.mark.parametrize("answers", [False, True], ids=["silent", "hangs up"])
-async def test_tls_spoken_to_a_plain_port_is_told(*, answers: bool) -> None:
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(1)
-        if answers:
-            writer.write(b"-ERR unknown command\r\n")
-            await writer.drain()
-            writer.close()
-        else:
-            await reader.read()
+@asynccontextmanager
+async def listener(answer: bytes | None) -> AsyncIterator[int]:
+    """A port that gives this answer to anything, and hangs up; None: it stays silent."""
+    connections = []
 
-    async with await asyncio.start_server(serve, "127.0.0.1", port := free_port()):
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(asyncio.current_task())
+        with suppress(ConnectionError):
+            await reader.read(1)
+            if answer is None:
+                await reader.read()
+            else:
+                writer.write(answer)
+                await writer.drain()
+            writer.close()
+            await writer.wait_closed()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
+        await asyncio.wait([each for each in connections if each])
+
+
+@pytest.mark.parametrize("answer", [None, b"-ERR unknown command\r\n"], ids=["none", "error"])
+async def test_tls_spoken_to_a_plain_port_is_told(answer: bytes | None) -> None:
+    async with listener(answer) as port:
         problem = await problem_at(f"rediss://127.0.0.1:{port}")
     assert problem.text == f"the store at 127.0.0.1:{port} does not answer in TLS"
     assert "redis://" in str(problem.hint)
@@ -249,13 +263,7 @@ async def test_tls_spoken_to_a_plain_port_is_told(*, answers: bool) -> None:
 
 @pytest.mark.parametrize("alert", [b"", bytes.fromhex("15030100020246")], ids=["none", "alert"])
 async def test_no_tls_spoken_to_a_tls_port_is_told(alert: bytes) -> None:
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(65536)
-        writer.write(alert)
-        await writer.drain()
-        writer.close()
-
-    async with await asyncio.start_server(serve, "127.0.0.1", port := free_port()):
+    async with listener(alert) as port:
         problem = await problem_at(f"redis://127.0.0.1:{port}")
     assert problem.text == f"what listens at 127.0.0.1:{port} does not answer as a store does"
     assert "rediss://" in str(problem.hint)
