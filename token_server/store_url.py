@@ -34,7 +34,11 @@ class StoreUrlProblem(Problem):
     """Shows nothing of the URL: any part of it may be a misplaced password."""
 
     def __init__(self, rule: str) -> None:
-        super().__init__(f"STORE_URL {rule}", hint="see docs/settings.md")
+        super().__init__(
+            f"STORE_URL {rule}",
+            hint="set STORE_URL to embedded:FOLDER, unix:///PATH, redis://HOST:PORT/DATABASE or "
+            "rediss://USER:PASSWORD@HOST:PORT/DATABASE",
+        )
         self.rule = rule
 
 

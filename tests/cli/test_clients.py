@@ -40,7 +40,7 @@ def test_all_mistakes_are_told_on_stderr(shell: Shell, file: Path, words: tuple[
     assert first == "error: 2 mistakes in the clients file"
     assert method.startswith(f"  {file}:3: token_endpoint_auth_method must be one of client_sec")
     assert scope == f"  {file}:4: scpoe is not a member; did you mean scope? (client c)"
-    assert hint == "hint: see docs/clients.md"
+    assert hint == 'hint: correct the file; "token-server clients check" checks it'
 
 
 def test_a_server_does_not_start_with_a_bad_file(file: Path, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_all_problems_are_told_on_stderr(shell: Shell) -> None:
         "  TOKEN_SERVER_PROT is not a setting; did you mean TOKEN_SERVER_PORT?",
         "  PORT must be a whole number from 0 to 65535 (environment variable TOKEN_SERVER_PORT)",
         "  KEY_SIZE must be one of 2048, 3072, 4096 (environment variable TOKEN_SERVER_KEY_SIZE)",
-        "hint: see docs/settings.md",
+        "hint: correct each setting, or unset it to use its default",
     ]
 
 

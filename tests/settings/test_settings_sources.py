@@ -67,7 +67,8 @@ def test_a_byte_order_mark_before_the_file_is_skipped(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_no_empty_file(tmp_path: Path) -> None:
     (line,) = problems(environment(CONFIG=str(tmp_path / "none.toml")))
-    assert line == f"CONFIG {NO_FILE} (environment variable TOKEN_SERVER_CONFIG)"
+    rule = NO_FILE.replace(": ", f": {tmp_path}/none.toml: ")
+    assert line == f"CONFIG {rule} (environment variable TOKEN_SERVER_CONFIG)"
 
 
 def test_without_its_file_nothing_is_called_a_contradiction(tmp_path: Path) -> None:
@@ -116,7 +117,7 @@ def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
     assert [line.split()[0] for line in rest] == [
         *("prot", "TOKEN_SERVER_GRACE", "PORT", "TLS_KEY_FILE", "KEY_SIZE"),
     ]
-    assert refused.value.hint == "see docs/settings.md"
+    assert refused.value.hint == "correct each setting, or unset it to use its default"
 
 
 def test_the_environment_wins_over_the_file_and_empty_is_not_set(tmp_path: Path) -> None:
@@ -148,3 +149,27 @@ def test_lists_and_lengths_may_be_written_both_ways(tmp_path: Path) -> None:
     text = load_settings(environment(DIALECTS="json, form", GRACE_PERIOD="30s", WORKERS="2"))
     assert typed == text
     assert text.dialects == ("json", "form")
+
+
+@pytest.mark.parametrize(
+    ("toml", "reason"),
+    [
+        ("port = 1\nport = 2\n", "sets a key twice at line 2"),
+        ("[a]\n[a]\n", "has a table twice at line 2"),
+        ("port = \n", "is not well-formed at line 1"),
+    ],
+)
+def test_a_file_that_is_no_toml_is_refused_with_the_reason(
+    tmp_path: Path, toml: str, reason: str
+) -> None:
+    (line,) = problems(in_file(tmp_path, toml))
+    assert reason in line
+
+
+@pytest.mark.parametrize("name", ["nowhere.toml", "."])
+def test_a_file_that_cannot_be_read_is_named_by_its_whole_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (line,) = problems(environment(CONFIG=name))
+    assert f"must name a file that can be read: {tmp_path / name}: " in line

@@ -16,7 +16,7 @@ from support.processes import wait_until
 from token_server.problems import Problem
 from token_server.store.data_directory import LONGEST_SOCKET_PATH, DataDirectory
 from token_server.store.embedded import EmbeddedStore
-from token_server.store.valkey import server_program
+from token_server.store.valkey import TESTED_VERSION, server_program, version_of
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -133,7 +133,7 @@ def program_without_the_wheel(path: Path) -> str:
     """What a Python without site-packages, and so without the wheel, finds on that PATH."""
     code = (
         "from token_server.problems import Problem\n"
-        "from token_server.store.valkey import server_program\n"
+        "from token_server.store.valkey import TESTED_VERSION, server_program, version_of\n"
         "try: print(server_program())\n"
         "except Problem as problem: print(problem.text)\n"
     )
@@ -196,3 +196,51 @@ def test_a_store_that_must_exist_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(Problem, match=f"no store in {tmp_path}/store"):
         EmbeddedStore(tmp_path / "store", must_exist=True).__enter__()
     assert list(tmp_path.iterdir()) == []
+
+
+def installed(folder: Path, version: str) -> Path:
+    """A valkey-server that says this version, and is the wheel's otherwise."""
+    program = folder / "valkey-server"
+    program.write_text(
+        f'#!/bin/sh\n[ "$1" = --version ] && echo "Valkey server v={version} sha=0:1" && exit\n'
+        f'exec {of_the_wheel()} "$@"\n'
+    )
+    program.chmod(0o755)
+    return program
+
+
+@pytest.mark.parametrize(
+    ("version", "preferred"),
+    [("9.1.0", True), ("10.0.1", True), ("9.0.9", False), ("7.2.4", False), ("x", False)],
+)
+def test_an_installed_server_of_a_tested_version_is_preferred(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, *, preferred: bool
+) -> None:
+    program = installed(tmp_path, version)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert server_program() == str(program if preferred else of_the_wheel())
+
+
+def test_the_tested_version_is_that_of_the_wheel() -> None:
+    assert (version_of(str(of_the_wheel())) or ())[: len(TESTED_VERSION)] == TESTED_VERSION
+
+
+def test_a_store_of_a_later_version_is_named(tmp_path: Path) -> None:
+    data = with_data(tmp_path / "store")
+    (base,) = data.glob("*.base.rdb")
+    content = base.read_bytes()
+    assert content.startswith(b"VALKEY")
+    base.write_bytes(b"VALKEY999" + content[9:])
+    with pytest.raises(Problem, match="another version of Valkey wrote"):
+        EmbeddedStore(tmp_path / "store").ensure()
+
+
+def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a full disk Valkey cannot even write to its log."""
+    data = with_data(tmp_path / "store")
+    (file,) = data.glob("*.incr.aof")
+    file.write_bytes(bytes(100))
+    usage = shutil.disk_usage(tmp_path)._replace(free=0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(Problem, match=f"the disk of {tmp_path}/store is full"):
+        EmbeddedStore(tmp_path / "store").ensure()

@@ -24,7 +24,7 @@ from token_server.tokens.refusals import TemporarilyUnavailable
 
 @click.group(cls=Noun, name="clients")
 def command() -> None:
-    """Check and list the registered clients (docs/clients.md)."""
+    """Check and list the registered clients."""
 
 
 @command.command()

@@ -21,7 +21,7 @@ UNSET = {
 
 @click.group(cls=Noun, name="config")
 def command() -> None:
-    """Check and show the settings (docs/settings.md)."""
+    """Check and show the settings."""
 
 
 @command.command()

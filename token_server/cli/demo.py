@@ -102,7 +102,9 @@ def _ask(url: str, body: bytes | None = None) -> Answer:
         with refusal:
             return Answer(status=refusal.code, body=refusal.read())
     except (URLError, OSError) as fault:
-        raise Problem(f"nothing answers at {url}", hint="start the server: make run") from fault
+        raise Problem(
+            f"nothing answers at {url}", hint='"token-server serve" starts the server'
+        ) from fault
 
 
 def _url_of(settings: Settings) -> str:

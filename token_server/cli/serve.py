@@ -12,7 +12,7 @@ from token_server.system import system_clock
 
 @click.command(cls=Verb, name="serve")
 def command() -> None:
-    """Run the server in the foreground, as the settings say (docs/settings.md)."""
+    """Run the server in the foreground, as the settings say."""
     check_clock(system_clock())
     serve(
         load_settings(),

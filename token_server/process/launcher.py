@@ -17,7 +17,7 @@ from token_server.process.supervisor import Supervisor
 from token_server.process.tally import Tally
 from token_server.process.tls import tls_of
 from token_server.settings import Settings
-from token_server.store.embedded import embedded_in
+from token_server.store.embedded import EmbeddedStore, embedded_in
 from token_server.system import worker_count
 
 log = structlog.get_logger(__name__)
@@ -63,9 +63,17 @@ def serve(  # noqa: PLR0913 - each by its name
         if supervisor.start():
             url = urls_of(listeners, scheme="https" if tls else "http")
             log.info("serving %s with %d worker%s", url, workers, "s" if workers > 1 else "")
-            report(settings)
+            _report(report, settings, store)
             supervisor.watch()
         supervisor.drain()
+
+
+def _report(
+    report: Callable[[Settings], None], settings: Settings, store: EmbeddedStore | None
+) -> None:
+    report(settings)
+    if store and store.program:
+        log.info("the embedded store runs %s", store.program)
 
 
 def _set_up_process() -> None:

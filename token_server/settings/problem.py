@@ -12,7 +12,7 @@ class SettingsProblem(Problem):
         text = lines[0]
         if len(lines) > 1:
             text = "\n  ".join([f"{len(lines)} settings are wrong", *lines])
-        super().__init__(text, hint="see docs/settings.md")
+        super().__init__(text, hint="correct each setting, or unset it to use its default")
         self.lines = tuple(lines)
 
 

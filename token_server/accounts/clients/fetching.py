@@ -113,4 +113,4 @@ async def _addresses_of(host: str, port: int) -> list[Address]:
 
 
 def _unusable(uri: JwksUri, why: str) -> Problem:
-    return Problem(f"{uri}: {why}", hint="see docs/clients.md")
+    return Problem(f"{uri}: {why}", hint="check jwks_uri, and that this machine reaches it")

@@ -99,7 +99,7 @@ def wrong(lines: Sequence[str]) -> Problem:
     text = lines[0]
     if len(lines) > 1:
         text = "\n  ".join([f"{len(lines)} mistakes in the clients file", *lines])
-    return Problem(text, hint="see docs/clients.md")
+    return Problem(text, hint='correct the file; "token-server clients check" checks it')
 
 
 def printable(name: str) -> str:
