@@ -6,7 +6,7 @@ from io import StringIO
 import httpx
 import pytest
 import structlog
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Message
 from structlog.testing import capture_logs
@@ -70,6 +70,19 @@ async def test_a_fault_is_answered_though_it_cannot_be_logged() -> None:
         answer = await client.get("/")
     assert answer.status_code == 500
     assert answer.json()["errorCode"] == "InternalServerError"
+
+
+async def gone(_request: Request) -> Response:
+    raise ClientDisconnect
+
+
+async def test_a_client_that_has_gone_is_no_fault() -> None:
+    transport = httpx.ASGITransport(Rim(gone))
+    async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
+        with capture_logs() as logs:
+            answer = await client.get("/")
+    assert answer.status_code == 400
+    assert logs == []
 
 
 async def test_a_fault_behind_the_endpoint_is_no_refusal_of_its_dialect() -> None:
