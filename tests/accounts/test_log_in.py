@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -161,17 +162,34 @@ async def test_a_failed_log_in_renews_nothing(redis: Redis) -> None:
     assert await older.accounts.find(ALICE) == before
 
 
-async def test_a_password_changed_meanwhile_stays_changed(redis: Redis) -> None:
+class _SlowRenewal(WatchedHasher):
+    """Waits in `hash` while `may_hash` is cleared."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_hash = threading.Event()
+        self.may_hash.set()
+        self.is_hashing = threading.Event()
+
+    def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
+        self.is_hashing.set()
+        self.may_hash.wait(10)
+        return super().hash(password, salt=salt)
+
+
+async def test_a_password_changed_while_its_hash_is_renewed_stays_changed(redis: Redis) -> None:
     older = Door(redis, hasher=WatchedHasher(memory_cost=16))
     await older.add("alice", "right")
-    door = Door(redis)
+    hasher = _SlowRenewal()
+    door = Door(redis, hasher=hasher)
     changed = await door.passwords.hash("changed")
-    door.hasher.gate.clear()
+    hasher.is_hashing.clear()
+    hasher.may_hash.clear()
     logging_in = asyncio.create_task(door.log_in("alice", "right", peer=PEER))
-    while not door.hasher.running:  # noqa: ASYNC110 - what a thread does sets no asyncio.Event
+    while not hasher.is_hashing.is_set():  # noqa: ASYNC110 - a thread sets no asyncio.Event
         await asyncio.sleep(0)
     assert await door.accounts.set_password_hash(ALICE, changed, replacing=None, at=door.clock())
-    door.hasher.gate.set()
+    hasher.may_hash.set()
     assert await logging_in == ALICE
     account = await door.accounts.find(ALICE)
     assert account is not None
@@ -225,3 +243,18 @@ async def test_the_store_holds_no_password(door: Door, store_socket: Path) -> No
     )
     assert b"{bob}:account" in written
     assert b"argon-canary-" not in written
+
+
+async def test_a_log_in_that_waits_while_its_password_is_changed_is_refused(door: Door) -> None:
+    """The change ends the sessions that there are; this one would begin after it."""
+    new_hash = await door.passwords.hash("new")
+    door.hasher.gate.clear()
+    waiting = asyncio.create_task(door.refusal("alice", "right"))
+    while not door.hasher.running:  # noqa: ASYNC110 - what a thread does sets no asyncio.Event
+        await asyncio.sleep(0)
+    changed_at = door.clock() + timedelta(seconds=1)
+    assert await door.accounts.set_password_hash(ALICE, new_hash, replacing=None, at=changed_at)
+    door.hasher.gate.set()
+    refusal = await waiting
+    assert (type(refusal), refusal.ids) == (PasswordWrong, {"sub": "alice"})
+    assert await door.log_in("alice", "new", peer=PEER) == ALICE

@@ -48,6 +48,17 @@ async def test_a_token_without_client_is_exchanged_only_where_its_audience_is_li
     await book.rules.exchange(may("access"), token, NOTHING)
 
 
+async def test_a_client_called_access_exchanges_its_own_tokens_only(book: RuleBook) -> None:
+    """The audience of tokens that name none is `access` too."""
+    access = client("access", scope="profile")
+    book.registered[access.client_id] = access
+    for token in (await book.issue(), await book.issue(client=PORTAL)):
+        with pytest.raises(ExchangeRefused):
+            await book.rules.exchange(access, token.access_token, NOTHING)
+    own = await book.issue(client=access)
+    await book.rules.exchange(access, own.access_token, NOTHING)
+
+
 async def test_a_token_is_exchanged_by_its_client_its_audience_and_those_listed(
     book: RuleBook,
 ) -> None:

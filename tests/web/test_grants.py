@@ -1,5 +1,6 @@
 """The grants of registered clients: who comes first, who may what, and what is asked for."""
 
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -264,9 +265,16 @@ def test_a_client_is_narrowed_and_never_widened() -> None:
     wide = client("c", AuthMethod.BASIC, scope="a b")
     assert wide.limited_to(None).scope == ("a", "b")
     assert wide.limited_to("b c").scope == ("b",)
-    nothing = client("d", AuthMethod.BASIC)
+    unscoped = client("d", AuthMethod.BASIC)
+    nothing = replace(unscoped, names_scope=True)
     assert nothing.limited_to("").scope == ()
-    for client_, scope in ((wide, "c"), (wide, ""), (nothing, "a")):
+    for client_, scope in (
+        (wide, "c"),
+        (wide, ""),
+        (nothing, "a"),
+        (unscoped, "a"),
+        (unscoped, ""),
+    ):
         with pytest.raises(ScopeRefused):
             client_.limited_to(scope)
 

@@ -58,11 +58,25 @@ class PasswordLogIn:
             raise
         if account is None or account.disabled or not matches:
             raise _refusal(account, matches=matches)
+        if not await self._has_password_of(account):
+            raise _refusal(account, matches=False)
         await forgive(charged)
         await self._limits.remember(account.name, network, now=now)
         await self._renew_hash(account, password, network)
         self._audit.record(Fact.LOGGED_IN, sub=account.name)
         return account.name
+
+    async def _has_password_of(self, verified: Account) -> bool:
+        """Return whether the password is still the one that was verified.
+
+        It waits in a queue first. `users passwd` ends the sessions that there are, so a session
+        that begins afterwards by the old password would go on.
+        """
+        account = await self._accounts.find(verified.name)
+        # Not the hash: another log-in may have renewed it.
+        return account is not None and (
+            account.password_updated_at == verified.password_updated_at
+        )
 
     async def _renew_hash(self, account: Account, password: str, network: str) -> None:
         if not self._passwords.needs_rehash(account.password_hash):

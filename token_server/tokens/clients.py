@@ -91,13 +91,15 @@ class Client:
     def limited_to(self, scope: str | None) -> Self:
         """Return the same client with no more than the scope of an issuer; None: any scope.
 
-        Raises: ScopeRefused, if there is a scope on either side and nothing in common.
+        Raises: ScopeRefused, if nothing is in common and the registration does not say so itself.
         """
         if scope is None:
             return self
         allowed = scope.split()
         common = tuple(name for name in self.scope if name in allowed)
-        if not common and (allowed or self.scope):
+        # Without a scope in the registration, the token would have none, and be unrestricted.
+        says_nothing = self.names_scope and not self.scope and not allowed
+        if not common and not says_nothing:
             raise ScopeRefused
         return replace(self, scope=common)
 

@@ -109,8 +109,11 @@ class GrantRules(InspectionRules):
         with concerning(sub=token.subject):
             await self.check_live(token)
         # RFC 8693 §5: a token that was stolen from one service must not work at another.
-        named = {token.client_id, *token.audience}
-        if not named & {client.client_id, *client.may_exchange}:
+        # `access` is the audience of every token that names none, also if a client has that id.
+        audience = {name for name in token.audience if name != ACCESS}
+        is_own = client.client_id in {token.client_id, *audience}
+        is_listed = not client.may_exchange.isdisjoint([token.client_id, *token.audience])
+        if not is_own and not is_listed:
             raise ExchangeRefused().about(**ids_of_access_token(token))
         return token
 
