@@ -90,6 +90,17 @@ async def test_a_client_is_not_handed_over_as_a_subject(world: World) -> None:
         assert not refused(await hand_over(world, client_id, "partner"))
 
 
+async def test_another_spelling_of_an_account_or_a_client_is_not_handed_over(
+    world: World,
+) -> None:
+    """RFC 8265: full width, and composed or not, is no difference."""
+    await world.add_account()
+    await world.add_account("caf\u00e9")
+    for subject in ("\uff41lice", "cafe\u0301", "\uff50ortal", "r\uff53"):
+        assert refused(await hand_over(world, subject))
+    assert not refused(await hand_over(world, "Alice"))
+
+
 async def test_a_prefix_is_part_of_the_name(world: World) -> None:
     await world.add_account("partner:alice")
     assert refused(await hand_over(world, "alice", "partner"))

@@ -23,6 +23,7 @@ from token_server.accounts.clients.registered import Registered
 from token_server.accounts.clients.secret_guesses import SecretGuesses
 from token_server.problems import Problem
 from token_server.settings import Settings
+from token_server.store.accounts import Accounts
 from token_server.store.attempts import Attempts
 from token_server.store.engine import Engine
 from token_server.store.known_networks import StoredKnownNetworks
@@ -192,6 +193,7 @@ async def open_desk(redis: Redis, folder: Path, *, toml: str = FILE) -> Desk:
             Attempts(engine, burst=3, interval=timedelta(minutes=1)),
             known_networks=StoredKnownNetworks(engine, kind="client"),
         ),
+        accounts=Accounts(engine, keep=timedelta(days=14)),
         clock=clock,
     )
     return Desk(desk, clock)

@@ -103,6 +103,7 @@ def _clients(
         token_endpoint=f"{settings.issuer}/api/oauth2/token",
         single_use=UsedOnce(engine, core.memory),
         guesses=secret_guesses(engine),
+        accounts=core.accounts,
         clock=clock,
     )
 

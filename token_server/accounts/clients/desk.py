@@ -10,7 +10,7 @@ from token_server.accounts.clients.issuers import TrustedAssertions
 from token_server.accounts.clients.jwks_uri import RemoteKeys
 from token_server.accounts.clients.live import LiveClients
 from token_server.accounts.clients.secret_guesses import SecretGuesses
-from token_server.tokens.ports import Clock, SingleUse
+from token_server.tokens.ports import AccountStore, Clock, SingleUse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,7 @@ class ClientDesk:
         token_endpoint: str,
         single_use: SingleUse,
         guesses: SecretGuesses,
+        accounts: AccountStore,
         clock: Clock,
     ) -> Self:
         check = AssertionCheck(RemoteKeys(JwksFetcher()), single_use)
@@ -35,5 +36,5 @@ class ClientDesk:
         return cls(
             registry=registry,
             authentication=ClientCheck(registry, check, guesses, **us),
-            assertions=TrustedAssertions(registry, check, **us, clock=clock),
+            assertions=TrustedAssertions(registry, check, **us, accounts=accounts, clock=clock),
         )

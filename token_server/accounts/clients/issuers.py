@@ -8,10 +8,11 @@ from token_server.accounts.clients.assertions import (
 )
 from token_server.accounts.clients.live import LiveClients
 from token_server.accounts.clients.registered import AssertionAudience
+from token_server.accounts.usernames import canonical_name, find_account
 from token_server.tokens.claims import is_subject
 from token_server.tokens.clients import Client
 from token_server.tokens.model import Subject
-from token_server.tokens.ports import Clock
+from token_server.tokens.ports import AccountStore, Clock
 from token_server.tokens.refusals import AssertionRefused
 from token_server.tokens.services import Asserted
 
@@ -21,19 +22,21 @@ _TYPES = frozenset({"jwt", "authorization-grant+jwt"})
 class TrustedAssertions:
     """The Assertions of tokens/services.py."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each by its name
         self,
         clients: LiveClients,
         check: AssertionCheck,
         *,
         issuer: str,
         token_endpoint: str,
+        accounts: AccountStore,
         clock: Clock,
     ) -> None:
         self._clients = clients
         self._check = check
         self._issuer = issuer
         self._endpoints = frozenset({token_endpoint})
+        self._accounts = accounts
         self._clock = clock
 
     async def __call__(self, unverified_assertion: str, *, client: Client) -> Asserted:
@@ -59,8 +62,10 @@ class TrustedAssertions:
         subject = issuer.subject_prefix + subject
         if not is_subject(subject):
             raise AssertionFault("its subject is too long behind subject_prefix")
-        # RFC 9068 §5: in a token, `sub` would name that client. Accounts: see begin.lua.
-        if self._clients.registered(subject):
+        # RFC 9068 §5: in a token, `sub` would name that client.
+        if self._clients.registered(subject) or self._clients.registered(
+            canonical_name(subject) or ""
+        ):
             raise AssertionFault("its subject is a registered client")
         expected = Expected(
             types=_TYPES,
@@ -73,4 +78,8 @@ class TrustedAssertions:
             algorithms=issuer.algorithms,
         )
         await self._check(assertion, expected, now=self._clock())
+        # The store refuses the very name of an account, when the session begins: see begin.lua.
+        account = await find_account(self._accounts, subject)
+        if account is not None and account.name != subject:
+            raise AssertionFault("its subject compares equal to an account of this server")
         return Asserted(subject=Subject(subject), scope=issuer.scope)
