@@ -205,6 +205,9 @@ def test_what_is_no_good_changes_nothing(
     assert "that of the key" in refused(keys("import", "--certificate", other, pem), folder)
     (tmp_path / "large").write_bytes(bytes(1_000_001))
     assert "too large" in refused(keys("import", tmp_path / "large"), folder)
+    (tmp_path / "text").write_bytes(b"no key")
+    said = refused(keys("import", tmp_path / "text"), folder)
+    assert said == f"{tmp_path}/text: the file is no key that can be read"
 
 
 def test_a_key_that_is_there_is_not_imported_again(keys: Keys, folder: Path, pem: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from support.shell import Shell
 from support.users import Run, Users
 
+from token_server.cli.names import counted
 from token_server.problems import Problem
 
 TYPED, OTHER = "correct horse\n", "battery staple\n"
@@ -43,7 +44,7 @@ def test_ending_no_session_fails_and_names_the_nearest_account(command: Run) -> 
     command("sessions", "end", "--all", "first")
     with pytest.raises(Problem, match="there is no session of first") as failed:
         command("sessions", "end", "--all", "first")
-    assert failed.value.hint is None
+    assert failed.value.hint == '"token-server users list" lists the accounts'
 
 
 def test_a_list_without_a_session_says_so_on_stderr(command: Run) -> None:
@@ -125,5 +126,6 @@ def test_the_least_length_of_a_password_is_a_setting(
 def test_an_argument_too_many_is_not_echoed(shell: Shell, words: tuple[str, ...]) -> None:
     done = shell(*words)
     assert done.code == 2
-    assert "too many" in done.err
+    canaries = sum(word.startswith("canary") for word in words)
+    assert f"got {counted(canaries, 'argument')} too many" in done.err
     assert "canary" not in done.out + done.err

@@ -49,8 +49,30 @@ def test_nothing_older_than_1_2_is_spoken(tmp_path: Path) -> None:
 def test_a_key_with_a_passphrase_is_a_problem_and_nobody_is_asked_for_it(
     tmp_path: Path,
 ) -> None:
-    with pytest.raises(Problem, match="the TLS files cannot be used"):
+    with pytest.raises(Problem, match=r"the key in .*/key\.pem has a passphrase"):
         tls_of(settings_of(tls_files(tmp_path, BestAvailableEncryption(b"passphrase"))))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("key.pem", None, "the key in {folder}/key.pem is not that of the certificate in "),
+        ("cert.pem", b"no PEM", "{folder}/cert.pem holds no certificate in PEM"),
+        ("key.pem", b"no PEM", "{folder}/key.pem holds no private key in PEM"),
+    ],
+    ids=["other key", "no certificate", "no key"],
+)
+def test_the_wrong_tls_file_is_named(
+    tmp_path: Path, name: str, content: bytes | None, said: str
+) -> None:
+    files = tls_files(tmp_path)
+    (tmp_path / "other").mkdir()
+    tls_files(tmp_path / "other")
+    (tmp_path / name).write_bytes(content or (tmp_path / "other" / name).read_bytes())
+    with pytest.raises(Problem) as refused:
+        tls_of(settings_of(files))
+    expected = said.format(folder=tmp_path)
+    assert refused.value.text.startswith(f"the TLS files cannot be used: {expected}")
 
 
 def test_a_handshake_may_take_no_longer_than_a_request_and_is_no_connection_afterwards(

@@ -47,8 +47,8 @@ def test_a_bad_key_is_told_with_its_file(tmp_path: Path, toml: str, line: str) -
         (b'"port', "must name a TOML file: {file} is not well-formed at "),
         (b"port = " + b"9" * 5000, "must name a TOML file: {file} is not well-formed"),
         (b"port = " + b"[" * 5000, "must name a TOML file: {file} is not well-formed"),
-        (b"host = '\xff'", "must name a file in UTF-8"),
-        ("port = 1".encode("utf-16"), "must name a file in UTF-8"),
+        (b"host = '\xff'", "must name a file in UTF-8: {file} is not"),
+        ("port = 1".encode("utf-16"), "must name a file in UTF-8: {file} is not"),
     ],
 )
 def test_a_broken_file_is_told_with_its_line(tmp_path: Path, toml: bytes, told: str) -> None:

@@ -99,6 +99,9 @@ def test_private_keys_without_a_keyset_are_an_error(folder: Path) -> None:
     with pytest.raises(Problem) as caught:
         KeysDirectory(folder).ensure_first(key_size=2048, now=NOW)
     assert caught.value.text == f"{folder} holds private keys, and no keyset.json"
+    with pytest.raises(Problem) as read:
+        KeysDirectory(folder).load()
+    assert read.value.hint == caught.value.hint
     assert "put keyset.json back from a backup" in str(caught.value.hint)
     assert sorted(path.name for path in folder.iterdir()) == before
     for path in folder.glob("*.pem"):

@@ -275,3 +275,10 @@ async def test_a_store_that_is_not_there_is_told_without_the_words_of_a_driver()
     assert problem.text == f"the store cannot be reached at 127.0.0.1:{port}: Connection refused"
     problem = await problem_at("unix:///nowhere/s")
     assert problem.text == ("the store cannot be reached at /nowhere/s: No such file or directory")
+
+
+async def test_an_unknown_host_of_the_store_is_named() -> None:
+    problem = await problem_at("redis://store.invalid:6379")
+    assert problem.text == (
+        "the store cannot be reached at store.invalid:6379: the host name cannot be resolved"
+    )

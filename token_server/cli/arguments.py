@@ -2,6 +2,8 @@
 
 import click
 
+from token_server.cli.names import counted
+
 
 class Verb(click.Command):
     """A command; an argument too many is a usage error that does not quote it."""
@@ -11,7 +13,7 @@ class Verb(click.Command):
         rest = super().parse_args(ctx, args)
         if ctx.args:
             expected = " ".join(self.collect_usage_pieces(ctx))
-            ctx.fail(f"got {len(ctx.args)} arguments too many; expected: {expected}")
+            ctx.fail(f"got {counted(len(ctx.args), 'argument')} too many; expected: {expected}")
         return rest
 
 

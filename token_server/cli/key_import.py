@@ -1,6 +1,8 @@
 """`keys import`: take in a key that was made elsewhere."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from getpass import getpass
 from pathlib import Path
@@ -66,8 +68,12 @@ def import_key(file: Path, certificate: Path | None, role: str, naming: str | No
     """
     # The first active key begins a keyset, as `keys init` does.
     settings = settings_for_keys(may_create=role == Role.ACTIVE)
-    found = read_foreign_key(_content(file), _passphrase)
-    others = read_certificates(_content(certificate)) if certificate else ()
+    with _naming(file):
+        found = read_foreign_key(_content(file), _passphrase)
+    others: tuple[Certificate, ...] = ()
+    if certificate:
+        with _naming(certificate):
+            others = read_certificates(_content(certificate))
     public = _named(found, others, naming)
     pair = KeyPair(public=public, private=found.private) if found.private else None
     if role != Role.VERIFY_ONLY and pair is None:
@@ -77,6 +83,15 @@ def import_key(file: Path, certificate: Path | None, role: str, naming: str | No
     if role == Role.ACTIVE and pair and _is_first(settings, pair):
         return
     _admit(settings, public, Role(role), pair)
+
+
+@contextmanager
+def _naming(file: Path) -> Iterator[None]:
+    """Name the file in a problem with its content."""
+    try:
+        yield
+    except Problem as problem:
+        raise Problem(f"{file}: {problem.text}", hint=problem.hint) from problem
 
 
 def _is_first(settings: Settings, pair: KeyPair) -> bool:

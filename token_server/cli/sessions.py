@@ -35,6 +35,8 @@ from token_server.tokens.ports import (
 )
 from token_server.web.dialects import camel
 
+_NAMES = '"token-server users list" lists the accounts'
+
 
 @click.group(cls=Noun, name="sessions")
 def command() -> None:
@@ -116,7 +118,7 @@ def _end_all(name: Subject) -> None:
         live = await SessionList(engine).live(subject)
         if not live:
             hint = await nearest_account(accounts, name)
-            raise Problem(f"there is no session of {name}", hint=hint)
+            raise Problem(f"there is no session of {name}", hint=hint or _NAMES)
         await session_ends(engine, settings).end_all(subject)
         audit.record(Fact.SESSIONS_ENDED, sub=subject, because=EndReason.OPERATOR)
         return len(live), subject

@@ -36,9 +36,10 @@ def tls_of(settings: Settings) -> ssl.SSLContext | None:
         context.load_cert_chain(settings.tls_cert_file, settings.tls_key_file, password="")
     except OSError as fault:
         raise Problem(
-            f"the TLS files cannot be used: {_why(fault)}",
-            hint="TOKEN_SERVER_TLS_CERT_FILE and TOKEN_SERVER_TLS_KEY_FILE must be PEM files "
-            "that fit together, the key without a passphrase",
+            "the TLS files cannot be used: "
+            + _why(fault, settings.tls_cert_file, settings.tls_key_file),
+            hint="name PEM files that fit together in TOKEN_SERVER_TLS_CERT_FILE and "
+            "TOKEN_SERVER_TLS_KEY_FILE, the key without a passphrase",
         ) from fault
     return context
 
@@ -107,7 +108,33 @@ def _state_of(path: Path | None) -> tuple[int, ...]:
     return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
-def _why(fault: OSError) -> str:
-    if isinstance(fault, ssl.SSLError):
-        return (fault.reason or "not understood").replace("_", " ").lower()
-    return f"{fault.filename}: {fault.strerror}" if fault.filename else str(fault.strerror)
+def _why(fault: OSError, cert_file: Path, key_file: Path) -> str:
+    if not isinstance(fault, ssl.SSLError):
+        return f"{fault.filename}: {fault.strerror}" if fault.filename else str(fault.strerror)
+    try:
+        return _wrong_with_pair(fault, cert_file, key_file)
+    except OSError as gone:
+        return f"{gone.filename or 'a file'}: {gone.strerror}"
+
+
+def _wrong_with_pair(fault: ssl.SSLError, cert_file: Path, key_file: Path) -> str:
+    """What OpenSSL does not say of most faults. Raises: OSError."""
+    if not _has_certificate(cert_file):
+        return f"{cert_file} holds no certificate in PEM"
+    key = key_file.read_bytes()
+    if b"ENCRYPTED" in key:
+        return f"the key in {key_file} has a passphrase"
+    if b" PRIVATE KEY-----" not in key:
+        return f"{key_file} holds no private key in PEM"
+    if fault.reason == "KEY_VALUES_MISMATCH":
+        return f"the key in {key_file} is not that of the certificate in {cert_file}"
+    reason = (fault.reason or "one is damaged").replace("_", " ").lower()
+    return f"{cert_file}, {key_file}: {reason}"
+
+
+def _has_certificate(file: Path) -> bool:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
+    except ssl.SSLError:
+        return False
+    return True

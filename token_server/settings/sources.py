@@ -82,7 +82,7 @@ def read_file(path: str, names: Collection[str]) -> Reading:
             f"{fault.strerror}"
         )
     except UnicodeDecodeError:
-        return _unreadable("must name a file in UTF-8")
+        return _unreadable(f"must name a file in UTF-8: {_safe(path)} is not")
     except (ValueError, RecursionError) as fault:
         # What tomllib says may quote the file; the position is all that we repeat.
         position = _POSITION.search(str(fault))

@@ -36,6 +36,11 @@ from token_server.tokens.ports import Clock
 
 T = TypeVar("T")
 
+_KEYSET_LOST = (
+    "put keyset.json back from a backup; to make other keys, move the .pem files out of that "
+    "directory first"
+)
+
 
 class KeysDirectory:
     """The KeysKeeper of servers that share a directory, or have one alone."""
@@ -193,13 +198,13 @@ class KeysDirectory:
         the next one goes on.
         """
         folder = self._folder.path
-        if not self._first.exists() and any(folder.glob("*.pem*")):
-            raise Problem(
-                f"{folder} holds private keys, and no keyset.json",
-                hint="put keyset.json back from a backup; to make other keys, move the .pem files "
-                "out of that directory first",
-            )
+        if self._has_lost_keyset():
+            raise Problem(f"{folder} holds private keys, and no keyset.json", hint=_KEYSET_LOST)
         files.replace(self._first, b"")
+
+    def _has_lost_keyset(self) -> bool:
+        """If no keyset was begun, the private keys are those of one that is lost."""
+        return not self._first.exists() and any(self._folder.path.glob("*.pem*"))
 
     def _open(self, key: SigningKey) -> RSAPrivateKey:
         return self._private.read(key, self._passphrase_file)
@@ -212,7 +217,9 @@ class KeysDirectory:
         if not self.has_keyset():
             raise NoKeyset(
                 f"{self.keyset_path} does not exist",
-                hint='"token-server keys init" makes the first keyset',
+                hint=_KEYSET_LOST
+                if self._has_lost_keyset()
+                else '"token-server keys init" makes the first keyset',
             )
 
     @contextmanager

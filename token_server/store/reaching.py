@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 from collections.abc import Iterator
 from ssl import SSLCertVerificationError, SSLError
 from typing import Any
@@ -76,6 +77,8 @@ def _not_reached(fault: Exception, place: str, *, speaks_tls: bool) -> Problem:
         )
     numbers = [each.errno for each in causes if isinstance(each, OSError) and each.errno]
     why = os.strerror(numbers[-1]) if numbers and numbers[-1] > 0 else ""
+    if any(isinstance(each, socket.gaierror) for each in causes):
+        why = "the host name cannot be resolved"
     if is_silent and not why:
         why = "it is too slow"
     return Problem(
