@@ -186,7 +186,8 @@ def test_a_damaged_store_does_not_start_and_says_how_to_repair_it(folder: Path) 
         store.ensure()
     assert not store.is_ours
     assert refused.value.hint is not None
-    repair = refused.value.hint[refused.value.hint.index("(exec") :].partition(";")[0]
+    assert "drop all changes from the damage on" in refused.value.hint
+    repair = refused.value.hint[refused.value.hint.index("(exec") :].partition(")")[0] + ")"
     subprocess.run(["/bin/bash", "-c", repair], input=b"y", check=True, capture_output=True)
     with EmbeddedStore(folder) as store, client_of(store) as client:
         assert client.get("name") == b"value"

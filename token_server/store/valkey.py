@@ -150,8 +150,9 @@ class ValkeyProcess:
             )
         if damaged := DAMAGED.search(text):
             return Problem(
-                f"the embedded store does not start: the end of {damaged['file']} is damaged",
-                hint=f"copy {self._data.path}, then {self._repair(damaged)}; "
+                f"the embedded store does not start: {damaged['file']} is damaged",
+                hint=f"restore {self._data.path} from a backup, or copy it and "
+                f"{self._repair(damaged)}; "
                 f"details are in {self._data.log}",
             )
         said = " / ".join(text.splitlines()[-LAST_WORDS:])
@@ -161,7 +162,10 @@ class ValkeyProcess:
         file = quote(str(self._data.path / "appendonlydir" / damaged["file"]))
         # The server's own program repairs, when it is called by that name.
         command = f"exec -a {damaged['repairer']} {quote(self._program)} --fix {file}"
-        return f"cut off what a crash left of its last write: ({command})"
+        return (
+            f"drop all changes from the damage on, revocations too: ({command}) says how many "
+            "bytes, and asks"
+        )
 
 
 def _free_space(folder: Path) -> int:
