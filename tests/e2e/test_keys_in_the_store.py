@@ -30,6 +30,7 @@ def node(folder: Path, store_socket: Path) -> Server:
     return Server(folder, settings)
 
 
+@pytest.mark.timeout(240)
 async def test_servers_that_start_at_once_share_one_keyset_and_outlive_its_loss(
     redis: Redis, store_socket: Path, tmp_path: Path
 ) -> None:
@@ -39,7 +40,8 @@ async def test_servers_that_start_at_once_share_one_keyset_and_outlive_its_loss(
             each.start(wait=False)
             running.callback(each.stop)
         for each in nodes:
-            wait_until(each.serves)
+            # Each derives its keys from the passphrase, which is slow on purpose.
+            wait_until(each.serves, seconds=3 * PATIENCE)
         first, second = published_by(nodes[0])
         made = [line["kid"] for each in nodes for line in each.audit()]
         assert made == [first, second]
