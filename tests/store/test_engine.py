@@ -14,9 +14,9 @@ from support.valkey import running_valkey
 
 from token_server.store import names
 from token_server.store.connect import connect
-from token_server.store.engine import Engine, Script
+from token_server.store.engine import Engine, Gate, Script
 from token_server.tokens.model import Subject
-from token_server.tokens.refusals import StoreUnavailable
+from token_server.tokens.refusals import StoreMemoryLost, StoreUnavailable
 
 pytestmark = pytest.mark.anyio
 
@@ -141,3 +141,15 @@ async def test_a_store_that_takes_no_write_fails_the_probe(redis: Redis) -> None
 async def _raise(fault: Exception) -> None:
     await asyncio.sleep(0)
     raise fault
+
+
+async def test_a_closed_gate_lets_no_script_and_no_command_through(redis: Redis) -> None:
+    """A server that has used the store before already has a connection to it."""
+    engine = Engine(redis, waits_for_fsync=False, gate=Gate())
+    await engine.run(WRITE, ["before"], ["value"])
+    engine.gate.is_open = False
+    with pytest.raises(StoreMemoryLost):
+        await engine.run(WRITE, ["script"], ["value"])
+    with pytest.raises(StoreMemoryLost):
+        await engine.command("SET", "command", "value")
+    assert await redis.keys() == [b"before"]
