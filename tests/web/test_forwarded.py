@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from starlette.types import Receive, Scope, Send
-from support.raw_http import connect, get, read_answer, serving
+from support.processes import wait_until
+from support.raw_http import connect, echo, get, post, read_answer, serving
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
@@ -146,3 +148,28 @@ def test_header_of_an_untrusted_peer_changes_nothing(port: int) -> None:
     with connect(port, source="127.0.0.2") as connection:
         connection.sendall(FORGED)
         assert read_answer(connection)[1] == {"client": "127.0.0.2", "scheme": "http"}
+
+
+class FewBehindProxy(BehindProxy):
+    MAX_AT_ONCE = 16
+
+
+def test_client_of_a_trusted_proxy_keeps_no_other_client_of_it_out() -> None:
+    """The slots are shared by the networks of the clients, not by the proxies."""
+    began: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        began.append(scope["path"])
+        await echo(scope, receive, send)
+
+    def request(client: bytes, path: bytes) -> bytes:
+        return post(b"Content-Length: 0", b"X-Forwarded-For: " + client, path=path)
+
+    with serving(FewBehindProxy, app) as port, ExitStack() as flood:
+        for _ in range(FewBehindProxy.MAX_AT_ONCE):
+            flood.enter_context(connect(port)).sendall(request(b"192.0.2.1", b"/never"))
+        wait_until(lambda: len(began) == FewBehindProxy.MAX_AT_ONCE)
+        for client, expected in ((b"192.0.2.9", b"503"), (b"198.51.100.1", b"200")):
+            with connect(port) as connection:
+                connection.sendall(request(client, b"/t"))
+                assert read_answer(connection)[0][9:12] == expected

@@ -1,9 +1,12 @@
 """Who sends half a request frees its connection soon; who does nothing wrong keeps it."""
 
+import asyncio
+import socket
 from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
+from support.processes import wait_until
 from support.raw_http import CHUNKED, SAID, connect, get, post, read_answer, rest_of, serving
 
 from token_server.web.hardened import Hardened
@@ -113,3 +116,27 @@ def test_time_in_which_the_server_did_not_read_is_not_held_against_the_client(
             releaser.sendall(post(path=b"/now"))
             read_answer(releaser)
         assert read_answer(connection)[1]["body"] == body.decode()
+
+
+def test_a_client_that_has_read_a_long_answer_keeps_its_connection() -> None:
+    """It is cut off only where it still does not read when the time is over."""
+    made: list[Hardened] = []
+
+    class Unread(Hardened):
+        WRITE_SECONDS = 1.0
+        RECEIVE_SECONDS = 1.5
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            made.append(self)
+
+    body = b"a" * 5_000_000
+    with serving(Unread) as port, connect(port) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        connection.sendall(post(b"Content-Length: %d" % len(body), body=body))
+        wait_until(lambda: made[0].flow.write_paused)
+        assert len(read_answer(connection)[1]["body"]) == len(body)
+        with connect(port) as witness:
+            assert rest_of(witness) == b"", "more time has passed than it had for reading"
+        connection.sendall(get(b"Host: a"))
+        assert read_answer(connection)[1]["path"] == "/"

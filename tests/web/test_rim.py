@@ -95,6 +95,15 @@ async def test_a_fault_behind_the_endpoint_is_no_refusal_of_its_dialect() -> Non
     assert room.facts == []
 
 
+@pytest.mark.parametrize("path", ["/api/oauth2/revoke/", "//api//oauth2/revoke"])
+async def test_another_spelling_of_a_path_is_refused_in_the_dialect_of_the_path(path: str) -> None:
+    client = WebRoom().client
+    expected = await client.post("/api/oauth2/revoke", data={})
+    assert "error" in expected.json()
+    answer = await client.post(f"http://server{path}", data={})
+    assert (answer.status_code, answer.json()) == (expected.status_code, expected.json())
+
+
 async def test_the_server_may_start_and_stop_the_app() -> None:
     incoming: list[Message] = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
     sent: list[Message] = []
