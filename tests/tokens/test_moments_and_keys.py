@@ -16,8 +16,6 @@ from support.rule_book import (
     header_of,
 )
 
-from token_server.signing.lifecycle import Keyset
-from token_server.signing.live import Keys
 from token_server.tokens.clients import Asked
 from token_server.tokens.model import Kid, Subject, TokenPair
 from token_server.tokens.ports import KeyExpiries
@@ -80,23 +78,6 @@ async def test_a_key_that_takes_over_while_another_is_recorded_is_recorded_befor
     signed_by = header_of(repeated.access_token)["kid"]
     assert signed_by != kid
     assert signed_by in await expiries.latest()
-
-
-async def test_a_repeat_of_what_another_server_signed_by_a_newer_key_is_the_same_pair(
-    book: RuleBook,
-) -> None:
-    """The other server knows already that the next key is the active one."""
-    pair, before, now = await book.issue(), book.keys.keys, book.clock()
-    old, new = before.keyset.keys
-    keyset = Keyset(keys=(replace(old, stops_at=now), replace(new, signs_from=now)))
-    after = Keys(keyset=keyset, private_keys=before.private_keys)
-    book.keys.take(after)
-    answered = await book.rules.refresh(pair.refresh_token)
-    assert header_of(answered.access_token)["kid"] == new.kid
-    book.keys.take(before)
-    book.keys.newer = after
-    repeated = await book.rules.refresh(pair.refresh_token)
-    assert repeated == answered
 
 
 @pytest.mark.parametrize("what", ["refresh", "log out", "revoke", "introspect", "exchange"])

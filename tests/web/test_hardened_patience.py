@@ -139,4 +139,5 @@ def test_a_client_that_has_read_a_long_answer_keeps_its_connection() -> None:
         with connect(port) as witness:
             assert rest_of(witness) == b"", "more time has passed than it had for reading"
         connection.sendall(get(b"Host: a"))
+        assert connection.recv(9, socket.MSG_PEEK) == b"HTTP/1.1 "
         assert read_answer(connection)[1]["path"] == "/"

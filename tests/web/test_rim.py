@@ -95,12 +95,12 @@ async def test_a_fault_behind_the_endpoint_is_no_refusal_of_its_dialect() -> Non
     assert room.facts == []
 
 
-@pytest.mark.parametrize("path", ["/api/oauth2/revoke/", "//api//oauth2/revoke"])
+@pytest.mark.parametrize("path", ["/api/oauth2/authorize/", "//api//oauth2/authorize"])
 async def test_another_spelling_of_a_path_is_refused_in_the_dialect_of_the_path(path: str) -> None:
     client = WebRoom().client
-    expected = await client.post("/api/oauth2/revoke", data={})
-    assert "error" in expected.json()
-    answer = await client.post(f"http://server{path}", data={})
+    expected = await client.patch("http://server/api/oauth2/authorize")
+    assert expected.json()["error"] == "invalid_request"
+    answer = await client.patch(f"http://server{path}")
     assert (answer.status_code, answer.json()) == (expected.status_code, expected.json())
 
 
