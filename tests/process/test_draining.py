@@ -66,6 +66,14 @@ def test_draining_ends_in_time_and_well_though_a_request_does_not(tmp_path: Path
         assert not is_alive(*family)
 
 
+def test_workers_have_their_time_to_drain_after_the_drain_period(tmp_path: Path) -> None:
+    settings = {"WORKERS": "1", "DRAIN_PERIOD": "2"}
+    with launched(tmp_path, settings, drain_seconds=1) as server:
+        assert server.workers()
+        assert server.stop() == 0
+        assert "requests in flight are given up" not in server.said
+
+
 def test_who_interrupts_twice_does_not_wait(tmp_path: Path) -> None:
     with launched(tmp_path, drain_seconds=1000) as server:
         request = ask_in_flight(server, [])

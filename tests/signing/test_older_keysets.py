@@ -102,6 +102,16 @@ def test_every_change_raises_the_counter(place: Place, passphrase_file: Path) ->
     assert keys.load().counter == 2
 
 
+def test_a_first_keyset_counts_on_from_what_was_seen_before(
+    place: Place, passphrase_file: Path
+) -> None:
+    """Else the servers that have seen the one that was lost would refuse it."""
+    keys = place.keeper(passphrase_file)
+    keys.guard.learn(KeysetHistory(counter=7))
+    keys.ensure_first(key_size=2048, now=NOW)
+    assert keys.load().counter == 8
+
+
 def test_a_running_server_refuses_an_older_keyset_and_says_so(
     place: Place, passphrase_file: Path, store_socket: Path
 ) -> None:
