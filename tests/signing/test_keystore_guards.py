@@ -15,7 +15,7 @@ from support.keys import NOW, opened, private_key
 
 from token_server.cli.keys import command
 from token_server.problems import Problem
-from token_server.signing import files, pem
+from token_server.signing import pem
 from token_server.signing.keystore import KeysDirectory
 from token_server.tokens.model import Kid
 
@@ -169,18 +169,6 @@ def test_root_makes_no_keys_that_the_owner_of_the_directory_could_not_read(empty
     empty.mkdir(mode=0o700)
     os.chown(empty, NOBODY, -1)
     assert problem_with(empty).text == f"{empty} belongs to another user (uid {NOBODY})"
-
-
-def test_no_file_is_written_through_a_symbolic_link(tmp_path: Path) -> None:
-    """A link that another user has left leads to a file of the owner."""
-    other = tmp_path / "other"
-    other.write_bytes(b"kept")
-    path = tmp_path / "keyset.json"
-    path.with_name("keyset.json.new").symlink_to(other)
-    with pytest.raises(OSError, match=r"symbolic link|symlink"):
-        files.replace(path, b"text")
-    assert other.read_bytes() == b"kept"
-    assert not path.exists()
 
 
 def test_a_file_in_place_of_the_directory_is_a_problem(empty: Path) -> None:
