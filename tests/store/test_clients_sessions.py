@@ -84,17 +84,6 @@ async def test_a_session_is_remembered_for_as_long_as_its_last_token_lives(
     assert abs(dropped_at - expected) <= 1
 
 
-async def test_a_revocation_is_remembered_for_the_leeway_after_its_token_expired(
-    desk: Desk, redis: Redis, clock: MovableClock
-) -> None:
-    """The clock of another server may be behind by as much, and still accept the token."""
-    session, token_id = await desk.begin(clock()), TokenId("revoked")
-    expires_at = session.access_token_expires_at
-    await desk.sessions.revoke_access_token(ALICE, token_id, until=expires_at)
-    dropped_at = await redis.pexpiretime(names.revoked(ALICE, token_id))
-    assert dropped_at == to_micros(expires_at + LEEWAY) // 1000
-
-
 async def test_a_clients_session_is_ended_by_its_client_and_by_nobody_elses(
     desk: Desk, clock: MovableClock
 ) -> None:

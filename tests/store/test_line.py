@@ -115,6 +115,22 @@ async def test_a_question_after_an_answered_one_is_given_up_in_time_as_well(
             await asyncio.wait_for(line.ask("BLPOP", "nothing", 0), 10)
 
 
+async def test_a_silent_line_is_given_up_although_questions_keep_coming(
+    store_socket: Path,
+) -> None:
+    async with connect(f"unix://{store_socket}") as client:
+        line = Line(client.connection_pool, answered_within=0.1)
+        oldest = asyncio.ensure_future(line.ask("BLPOP", "nothing", 0))
+        later: list[asyncio.Future[object]] = []
+        async with asyncio.timeout(10):
+            while not oldest.done():
+                later.append(asyncio.ensure_future(line.ask("PING")))
+                await asyncio.wait([oldest], timeout=0.02)
+        await asyncio.gather(*later, return_exceptions=True)
+        with pytest.raises(NotConnected):
+            await oldest
+
+
 async def test_a_first_try_and_its_retry_share_one_deadline(store_socket: Path) -> None:
     """The retry would be answered, but the deadline is over by then."""
     async with (
