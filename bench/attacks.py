@@ -81,7 +81,7 @@ def _held_connections(scale: Scale) -> Figures:
 
     async def attack(one: Bed) -> Figures:
         held = await _opened(one, scale.connections * 4 + 24, get("/livez"))
-        honest = await _honest(one, scale, anew=True)
+        honest = await _honest(one, scale, reconnect=True)
         for _, writer in held:
             writer.close()
         return _told("S10 held connections", honest, len(held) / scale.run_seconds)
@@ -174,8 +174,8 @@ async def _attacked(
     return _told(name, honest, counts.total() / scale.run_seconds)
 
 
-async def _honest(one: Bed, scale: Scale, *, anew: bool = False) -> Counter[int]:
-    """Refresh on time; `anew`: on a new connection each time. 0 is no answer."""
+async def _honest(one: Bed, scale: Scale, *, reconnect: bool = False) -> Counter[int]:
+    """Refresh on time, with `reconnect` on a new connection each time. Status 0: no answer."""
     statuses: Counter[int] = Counter()
     until = time.monotonic() + scale.run_seconds
 
@@ -188,7 +188,7 @@ async def _honest(one: Bed, scale: Scale, *, anew: bool = False) -> Counter[int]
                     stream = stream or await connected(one, HONEST)
                     status = await ask(stream, session.next(), session)
             statuses[status] += 1
-            if stream and (anew or not status):
+            if stream and (reconnect or not status):
                 stream[1].close()
                 stream = None
             await asyncio.sleep(HONEST_ASKS_EVERY)
